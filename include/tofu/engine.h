@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// An engine: one I/O thread, one message pool, and all channels of its groups.
+//
+// Create one, create groups in it, exchange messages, shut it down, destroy it. Several engines in
+// one process are independent of each other, and are how a process uses more cores.
+//
+// After fork() an engine stays with the parent: in the child every call on it answers TOFU_FORKED,
+// and tofu_engine_put() and tofu_engine_destroy() only null the pointer.
+#ifndef TOFU_ENGINE_H
+#define TOFU_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tofu/allocator.h>
+#include <tofu/export.h>
+#include <tofu/log.h>
+#include <tofu/message.h>
+#include <tofu/status.h>
+
+/// A numeric option without a limit.
+#define TOFU_UNLIMITED UINT64_MAX
+
+/// Options of an engine: a plain value; `{0}` means all defaults, which stand in brackets.
+struct tofu_options {
+    size_t struct_size; ///< sizeof(struct tofu_options), or 0: the layout of version 1
+
+    uint64_t pool_messages_initial; ///< messages made at start [16, lowered to the maximum]
+    uint64_t pool_messages_max;     ///< idle messages kept, and received messages under way [64]
+    uint64_t channels_max;          ///< channels at a time, 65,534 at most [65,534]
+    uint64_t half_open_max;         ///< accepted connections before their HelloRequest [1024]
+
+    uint64_t send_queue_messages_max; ///< messages waiting in one channel [1024]
+    uint64_t send_queue_bytes_max;    ///< bytes waiting in one channel [8 MiB]
+    uint64_t update_messages_max;     ///< updates waiting in one group [65,536]
+    uint64_t text_bytes_max;          ///< text headers of one message, sent or received [65,535]
+    uint64_t body_bytes_max;          ///< body of one message, sent or received [65,535]
+
+    uint64_t connect_timeout_ns; ///< name resolution and all addresses together [10 s]
+    uint64_t hello_timeout_ns;   ///< from accept to a whole HelloRequest [10 s]
+    uint64_t frame_timeout_ns;   ///< from the first byte of a message to its last [30 s]
+    uint64_t close_timeout_ns;   ///< without progress while closing [5 s]
+
+    uint64_t turn_bytes_max; ///< bytes read from one channel before others get a turn [256 KiB]
+    uint64_t keepalive;      ///< not 0: TCP keep-alive with the system's intervals [off]
+    uint64_t uds_mode;       ///< permission bits of a Unix socket's path [0600]
+    uint64_t lsp_fallback;   ///< Windows only: see docs; elsewhere it must be 0 [off]
+
+    const char *poller; ///< "epoll" or "poll"; NULL: the best. TOFU_POLLER in the environment wins
+    const char *thread_name;         ///< name of the I/O thread ["tofu"]
+    struct tofu_allocator allocator; ///< [malloc and free]
+    tofu_log_sink log_sink;          ///< [silent]
+    void *log_context;               ///< handed to log_sink
+    enum tofu_log_level log_level;   ///< the least important level that is logged [TOFU_LOG_ERROR]
+};
+
+/// What an engine counted since it was created, and what it holds now. Set struct_size first.
+struct tofu_stats {
+    size_t struct_size; ///< sizeof(struct tofu_stats), or 0: the layout of version 1
+
+    uint64_t messages_sent;        ///< handed whole to the kernel
+    uint64_t messages_received;    ///< delivered to groups, notices not counted
+    uint64_t messages_returned;    ///< came back to their group with a status
+    uint64_t messages_dropped;     ///< accepted, but their group was destroyed before a fate came
+    uint64_t bytes_sent;           ///< given to sockets
+    uint64_t bytes_received;       ///< taken from sockets
+    uint64_t connections_accepted; ///< by all listeners
+    uint64_t connections_refused;  ///< closed before a valid HelloRequest came
+    uint64_t channels_opened;      ///< channels that got a number
+    uint64_t channels_closed;      ///< channels whose closing notice is out
+    uint64_t pool_empty_episodes;  ///< times that reading had to rest for want of messages
+    uint64_t turns;                ///< rounds of the I/O thread's loop
+    uint64_t wakeups;              ///< times that another thread had to wake it
+
+    uint64_t channels;          ///< gauge: channels with a number
+    uint64_t half_open;         ///< gauge: accepted connections before their HelloRequest
+    uint64_t messages_alive;    ///< gauge: messages made and not yet freed
+    uint64_t messages_idle;     ///< gauge: messages in the pool
+    uint64_t messages_incoming; ///< gauge: received messages under way or with the application
+};
+
+/// How a shutdown went. Set struct_size first.
+struct tofu_shutdown_report {
+    size_t struct_size; ///< sizeof(struct tofu_shutdown_report), or 0: the layout of version 1
+
+    uint64_t messages_delivered; ///< accepted before, and handed to the kernel during the shutdown
+    uint64_t messages_returned;  ///< came back to their group
+    uint64_t messages_dropped;   ///< received, but there was no budget to deliver them
+    uint64_t channels_graceful;  ///< ended with Bye
+    uint64_t channels_forced;    ///< aborted
+};
+
+struct tofu_engine;
+
+/// Where tofu_engine_get() may take a message from.
+enum tofu_strategy {
+    TOFU_POOL_ONLY, ///< the pool, up to its maximum: absence is not an error
+    TOFU_ALWAYS     ///< the pool, else fresh memory
+};
+
+TOFU_EXTERN_C_BEGIN
+
+/// Creates an engine and starts its I/O thread.
+///
+/// Ownership: `*engine` is yours after TOFU_OK, else NULL.
+/// Threads: any.
+/// @param options  may be NULL; copied.
+/// @retval TOFU_NOT_IMPLEMENTED_YET   an option asks for what this version or platform has not got.
+/// @retval TOFU_NOT_ALLOWED           an option is out of its range, or the poller's name is unknown.
+/// @retval TOFU_ALLOCATION_FAILED     no memory.
+/// @retval TOFU_NOTIFICATION_FAILED   the system refused a poller, a wake-up descriptor or a thread.
+TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_create(
+    const struct tofu_options *options, struct tofu_engine **engine);
+
+/// Ends the engine: wakes every waiter, aborts every channel, destroys the groups that are still
+/// there (their pointers are dead afterwards), and frees everything. Messages the application still
+/// holds must be put back first.
+///
+/// Ownership: takes `*engine`, which may be NULL, and nulls it.
+/// Threads: waits for calls that are inside; none may begin after it has begun.
+/// Blocks: never on the network; it always ends.
+TOFU_API void tofu_engine_destroy(struct tofu_engine **engine);
+
+/// Gives an empty message.
+///
+/// TOFU_POOL_ONLY gives an idle message or, while fewer than pool_messages_max exist (received ones
+/// not counted), a new one; otherwise TOFU_OK and NULL. TOFU_ALWAYS gives one while there is memory.
+///
+/// Ownership: `*message` is yours when it is not NULL.
+/// Threads: any. Blocks: never; takes the pool's lock.
+/// @retval TOFU_ALLOCATION_FAILED  no memory for a new one.
+/// @retval TOFU_SHUTDOWN_STARTED   the engine is being destroyed.
+/// @retval TOFU_FORKED             the engine is the parent process's.
+TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_get(
+    struct tofu_engine *engine, enum tofu_strategy strategy, struct tofu_message **message);
+
+/// Gives a message as TOFU_POOL_ONLY does, and waits for one that comes back if there is none.
+///
+/// Ownership: `*message` is yours after TOFU_OK, else NULL.
+/// Threads: any. Blocks: up to `timeout_ns`; TOFU_WAIT_FOREVER for as long as it takes.
+/// @retval TOFU_TIMED_OUT          none came.
+/// @retval TOFU_ALLOCATION_FAILED  no memory for a new one.
+/// @retval TOFU_SHUTDOWN_STARTED   the engine is being destroyed.
+/// @retval TOFU_FORKED             the engine is the parent process's.
+TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_get_within(
+    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_message **message);
+
+/// Gives a message back to its engine. `message` may point to NULL.
+///
+/// Ownership: takes `*message` and nulls it.
+/// Threads: any. Blocks: never; takes the pool's lock.
+TOFU_API void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **message);
+
+/// Ends all channels in good order: no new posts and connections, what is queued is sent, every
+/// channel says Bye and answers the peer's; what is left when the time is up is aborted. Groups can
+/// still be waited on: they give what is queued, then TOFU_SHUTDOWN_STARTED.
+///
+/// Threads: any. Blocks: up to `timeout_ns` + 100 ms.
+/// @param report  may be NULL; written unless the status is TOFU_FORKED or TOFU_NOT_ALLOWED.
+/// @retval TOFU_TIMED_OUT    at least one channel had to be aborted.
+/// @retval TOFU_NOT_ALLOWED  another thread is shutting the engine down, or report->struct_size is
+///                           none that this version knows.
+/// @retval TOFU_FORKED       the engine is the parent process's.
+TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_shutdown(
+    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report);
+
+/// Reads the counters and gauges. Each is exact at some moment during the call.
+///
+/// Threads: any. Blocks: never; takes the pool's lock.
+/// @retval TOFU_NOT_ALLOWED  stats->struct_size is none that this version knows.
+/// @retval TOFU_FORKED       the engine is the parent process's.
+TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_stats(
+    const struct tofu_engine *engine, struct tofu_stats *stats);
+
+TOFU_EXTERN_C_END
+
+#endif
