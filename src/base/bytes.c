@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "base/bytes.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+// Below this a buffer grows at once to this: most text headers and bodies are smaller.
+#define FIRST_CAPACITY 64u
+
+bool tf_bytes_reserve(
+    struct tf_bytes *bytes, const struct tofu_allocator *allocator, size_t capacity)
+{
+    TF_ASSERT(capacity <= UINT32_MAX);
+
+    if (capacity <= bytes->capacity) {
+        return true;
+    }
+    uint8_t *data = tf_alloc(allocator, capacity);
+    if (data == NULL) {
+        return false;
+    }
+    if (bytes->size > 0) {
+        memcpy(data, bytes->data, bytes->size);
+    }
+    tf_free(allocator, bytes->data, bytes->capacity);
+    bytes->data = data;
+    bytes->capacity = (uint32_t)capacity;
+    return true;
+}
+
+static size_t grown_capacity(const struct tf_bytes *bytes, size_t needed, size_t capacity_max)
+{
+    size_t capacity = bytes->capacity == 0 ? FIRST_CAPACITY : (size_t)bytes->capacity * 2;
+    capacity = capacity < needed ? needed : capacity;
+    return capacity > capacity_max ? capacity_max : capacity;
+}
+
+bool tf_bytes_append(
+    struct tf_bytes *bytes,
+    const struct tofu_allocator *allocator,
+    const void *data,
+    size_t size,
+    size_t capacity_max)
+{
+    size_t needed = bytes->size + size;
+    TF_ASSERT(needed <= capacity_max);
+
+    if (needed > bytes->capacity &&
+        !tf_bytes_reserve(bytes, allocator, grown_capacity(bytes, needed, capacity_max))) {
+        return false;
+    }
+    if (size > 0) {
+        memcpy(bytes->data + bytes->size, data, size);
+    }
+    bytes->size = (uint32_t)needed;
+    return true;
+}
+
+void tf_bytes_remove(struct tf_bytes *bytes, size_t offset, size_t size)
+{
+    TF_ASSERT(offset + size <= bytes->size);
+
+    if (size > 0) {
+        memmove(bytes->data + offset, bytes->data + offset + size, bytes->size - offset - size);
+        bytes->size -= (uint32_t)size;
+    }
+}
+
+void tf_bytes_clear(struct tf_bytes *bytes, const struct tofu_allocator *allocator)
+{
+    tf_free(allocator, bytes->data, bytes->capacity);
+    *bytes = (struct tf_bytes){0};
+}
