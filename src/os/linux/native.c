@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Linux's words for what every POSIX system can do: flags at creation instead of calls afterwards, so
+// that no fork in another thread sees a descriptor that it would inherit.
+#include "os/posix/native.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+// Longest thread name of the kernel, NUL included; a longer one is refused, not cut.
+#define TF_THREAD_NAME_BYTES_MAX 16
+
+const int tf_native_send_flags = MSG_NOSIGNAL;
+const short tf_native_poll_hangup = POLLRDHUP;
+
+int tf_native_socket(int family)
+{
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+int tf_native_accept(int listener)
+{
+    return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int tf_native_pipe(int ends[2])
+{
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
+}
+
+void tf_native_name_thread(const char *name)
+{
+    char cut[TF_THREAD_NAME_BYTES_MAX] = {0};
+    size_t size = strnlen(name, sizeof cut - 1);
+    memcpy(cut, name, size);
+
+    // A thread without its name works as well as one with it.
+    (void)pthread_setname_np(pthread_self(), cut);
+}
+
+bool tf_native_path_is_abstract(const char *path)
+{
+    return path[0] == '@';
+}
+
+// An abstract name is all the bytes after a NUL, up to the given size: it has no NUL at its end.
+socklen_t tf_native_unix_address(const char *path, struct sockaddr_un *address_out)
+{
+    size_t size = strlen(path);
+    bool is_abstract = tf_native_path_is_abstract(path);
+    TF_ASSERT(size > 0);
+    TF_ASSERT(size < sizeof address_out->sun_path);
+
+    memset(address_out, 0, sizeof *address_out);
+    address_out->sun_family = AF_UNIX;
+    memcpy(address_out->sun_path, path, size);
+    if (is_abstract) {
+        address_out->sun_path[0] = '\0';
+    }
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (is_abstract ? 0 : 1));
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// From a TCP endpoint, such as a resolver gave, back to an address that can be shown.
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "os/socket.h"
+
+static_assert(INET6_ADDRSTRLEN <= TOFU_HOST_BYTES_MAX + 1, "a host holds any numeric address");
+
+void tf_endpoint_to_address(const struct tf_endpoint *endpoint, struct tofu_address *address_out)
+{
+    struct sockaddr_storage storage;
+    memcpy(&storage, endpoint->storage, sizeof storage);
+    TF_ASSERT(storage.ss_family == AF_INET || storage.ss_family == AF_INET6);
+
+    *address_out = (struct tofu_address){.transport = TOFU_TCP};
+    const void *number = NULL;
+    if (storage.ss_family == AF_INET) {
+        const struct sockaddr_in *version_4 = (const struct sockaddr_in *)(const void *)&storage;
+        number = &version_4->sin_addr;
+        address_out->port = ntohs(version_4->sin_port);
+    } else {
+        const struct sockaddr_in6 *version_6 = (const struct sockaddr_in6 *)(const void *)&storage;
+        number = &version_6->sin6_addr;
+        address_out->port = ntohs(version_6->sin6_port);
+    }
+    // Both families fit, so that the only failure is a family we have excluded.
+    const char *text =
+        inet_ntop(storage.ss_family, number, address_out->host, sizeof address_out->host);
+    TF_ASSERT(text != NULL);
+    (void)text;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What every POSIX system can do, but each in its own words: one file per system implements this,
+// linux/native.c among them. Only src/os/posix and src/os/<system> may look at it.
+#ifndef TF_OS_POSIX_NATIVE_H
+#define TF_OS_POSIX_NATIVE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/// Flags for send(): a broken connection is an error, not a signal.
+extern const int tf_native_send_flags;
+
+/// poll(2)'s event for "the peer has ended its half"; 0 where the system has none.
+extern const short tf_native_poll_hangup;
+
+/// Makes a stream socket that is non-blocking and not inherited. Returns -1 and errno on failure.
+int tf_native_socket(int family);
+
+/// Accepts a connection, with the same properties. Returns -1 and errno on failure.
+int tf_native_accept(int listener);
+
+/// Makes a pipe whose two ends are non-blocking and not inherited. Returns 0, or -1 and errno.
+int tf_native_pipe(int ends[2]);
+
+/// Names the calling thread; a name that is too long for the system is cut.
+void tf_native_name_thread(const char *name);
+
+/// Says whether a Unix address is a name without a file.
+bool tf_native_path_is_abstract(const char *path);
+
+/// Writes a Unix address, abstract names included, and returns how many bytes of it count.
+socklen_t tf_native_unix_address(const char *path, struct sockaddr_un *address_out);
+
+/// Starts a thread with all signals blocked. Returns 0 or the error number. In posix/thread.c.
+int tf_native_thread_start(
+    pthread_t *thread, bool is_detached, void *(*run)(void *context), void *context);
+
+#endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// A lock that starters on the same Unix path share: a file beside it that exists while it is held.
+#ifndef TF_OS_POSIX_PATH_LOCK_H
+#define TF_OS_POSIX_PATH_LOCK_H
+
+#include <stdbool.h>
+
+#include <tofu/address.h>
+
+#define TF_PATH_LOCK_SUFFIX ".lock"
+
+struct tf_path_lock {
+    int descriptor;
+    bool is_removable; ///< the file holds nothing: it is a lock and no more
+    char path[TOFU_PATH_BYTES_MAX + sizeof TF_PATH_LOCK_SUFFIX];
+};
+
+/// Takes the lock beside `path`, or fails at once. Returns 0, or the error number: EWOULDBLOCK if
+/// somebody else has it, EPERM if what is there is no file of ours.
+int tf_path_lock_open(struct tf_path_lock *lock, const char *path);
+
+/// Removes the lock file and lets go of the lock.
+void tf_path_lock_close(struct tf_path_lock *lock);
+
+#endif
