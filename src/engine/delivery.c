@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "engine/transfer.h"
+
+#include "base/assert.h"
+#include "engine/group.h"
+#include "engine/notices.h"
+#include "engine/shutdown.h"
+#include "wire/text_headers.h"
+
+// An answer to a ByeRequest that has not left whole answers nothing.
+static bool answers_too_early(const struct tf_channel *channel, uint8_t opcode)
+{
+    return opcode == TOFU_BYE_RESPONSE && !channel->is_bye_request_written;
+}
+
+enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tf_wire_header header;
+    tf_frame_reader_header(&channel->reader, &header);
+    enum tofu_status status = tf_header_check(&header, &reactor->settings->part_limits);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    uint8_t opcode = header.header.opcode;
+    if (!tf_rules_may_receive(
+            (enum tf_side)channel->side, (enum tf_session)channel->session, opcode) ||
+        answers_too_early(channel, opcode)) {
+        return TOFU_NOT_ALLOWED;
+    }
+    struct tofu_message *message = NULL;
+    status = tf_pool_get_incoming(reactor->pool, reactor->is_shutting_down, &message);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    if (message == NULL) {
+        return TOFU_POOL_EMPTY;
+    }
+    status = tf_frame_reader_begin(&channel->reader, message);
+    if (status != TOFU_OK) {
+        tf_pool_put(reactor->pool, message);
+    }
+    return status;
+}
+
+// The first message makes the connection a channel: only now it gets a number and a closing notice.
+static enum tofu_status become_channel(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_message *notice = tf_notices_reserve_closing(reactor->pool);
+    if (notice == NULL) {
+        return TOFU_ALLOCATION_FAILED;
+    }
+    enum tofu_status status = tf_table_add(
+        reactor->table,
+        channel,
+        channel->group->index,
+        TF_ACCEPTING,
+        &channel->number,
+        &channel->ticket);
+    if (status != TOFU_OK) {
+        tf_pool_put(reactor->pool, notice);
+        return status;
+    }
+    channel->closing_notice = notice;
+    channel->phase = TF_PHASE_OPEN;
+    tf_list_remove(&channel->phase_link);
+    tf_count(&reactor->counters.half_open, UINT64_MAX); // One less.
+    tf_count(&reactor->counters.channels_opened, 1);
+    return TOFU_OK;
+}
+
+static void move_session(struct tf_reactor *reactor, struct tf_channel *channel, uint8_t opcode)
+{
+    channel->session = (uint8_t)tf_rules_after_receive((enum tf_session)channel->session, opcode);
+    if (opcode != TOFU_HELLO_REQUEST && !tf_opcode_is_regular(opcode)) {
+        struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
+        tf_slot_received(slot, channel->ticket, opcode);
+    }
+    if (channel->session == TF_SESSION_ENDED) {
+        channel->phase = TF_PHASE_DRAINING;
+        tf_reactor_arm(reactor, channel);
+    }
+}
+
+enum tofu_status tf_delivery_finish(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_message *message = tf_frame_reader_take(&channel->reader);
+    enum tofu_status status = tf_text_is_valid(&message->text) ? TOFU_OK : TOFU_INVALID_MESSAGE;
+    if (status == TOFU_OK && channel->session == TF_SESSION_NEW) {
+        channel->opening_id = message->header.id;
+        status = become_channel(reactor, channel);
+    }
+    if (status != TOFU_OK) {
+        tf_pool_put(reactor->pool, message);
+        return status;
+    }
+    uint8_t opcode = message->header.opcode;
+    move_session(reactor, channel, opcode);
+    message->header.channel = channel->number;
+    if (opcode == TOFU_BYE_REQUEST) {
+        channel->peer_bye_id = message->header.id;
+    }
+    if (reactor->is_shutting_down && tf_shutdown_drops(reactor, message)) {
+        return TOFU_OK;
+    }
+    tf_count(&reactor->counters.messages_received, 1);
+    tf_notices_deliver(reactor, channel->group, message);
+    bool engine_answers = reactor->is_shutting_down && opcode == TOFU_BYE_REQUEST;
+    return engine_answers ? tf_shutdown_say_bye(reactor, channel) : TOFU_OK;
+}

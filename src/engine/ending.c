@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "engine/ending.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "engine/notices.h"
+#include "os/error.h"
+
+void tf_ending_return_message(
+    struct tf_reactor *reactor, struct tofu_message *message, enum tofu_status status)
+{
+    struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
+    tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
+    tf_notices_return(reactor, message, status);
+}
+
+static void drop_attempt(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (channel->attempt != NULL) {
+        tf_query_close(&channel->attempt->query);
+        tf_free(reactor->allocator, channel->attempt, sizeof *channel->attempt);
+        channel->attempt = NULL;
+    }
+}
+
+static void drop_socket(struct tf_reactor *reactor, struct tf_channel *channel, enum tf_ending how)
+{
+    if (channel->watch.token != 0) {
+        reactor->poller.ops->forget(&reactor->poller, &channel->watch);
+        tf_tokens_remove(&reactor->tokens, channel->watch.token);
+        channel->watch.token = 0;
+    }
+    if (channel->listener != NULL) {
+        tf_listener_close(channel->listener);
+        tf_free(reactor->allocator, channel->listener, sizeof *channel->listener);
+        channel->listener = NULL;
+    } else if (channel->watch.socket != TF_SOCKET_NONE && how == TF_ENDING_RESET) {
+        tf_socket_reset(channel->watch.socket);
+    } else if (channel->watch.socket != TF_SOCKET_NONE) {
+        tf_socket_close(channel->watch.socket);
+    }
+    channel->watch.socket = TF_SOCKET_NONE;
+}
+
+static void drop_unread(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_message *unfinished = tf_frame_reader_reset(&channel->reader);
+    if (unfinished != NULL) {
+        tf_pool_put(reactor->pool, unfinished);
+    }
+    if (reactor->receive_buffer.owner == channel) {
+        reactor->receive_buffer.owner = NULL;
+    }
+}
+
+static void leave_lists(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (channel->phase == TF_PHASE_HALF_OPEN) {
+        tf_count(&reactor->counters.half_open, UINT64_MAX); // One less.
+    }
+    tf_list_remove(&channel->ready_link);
+    tf_list_remove(&channel->starved_link);
+    tf_list_remove(&channel->dirty_link);
+    tf_list_remove(&channel->phase_link);
+    tf_timers_remove(&reactor->timers, &channel->timer);
+}
+
+static void free_channel(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    tf_list_remove(&channel->group_link);
+    tf_list_remove(&channel->phase_link);
+    tf_channel_destroy(reactor->allocator, channel);
+}
+
+static void return_queued(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
+{
+    // A graceful end leaves nothing behind; what a racing poster slipped in is told that it is over.
+    enum tofu_status status = reason == TOFU_OK ? TOFU_CHANNEL_CLOSED : reason;
+    for (struct tofu_message *message = tf_message_queue_take(&channel->writer.queue);
+         message != NULL;
+         message = tf_message_queue_take(&channel->writer.queue)) {
+        tf_ending_return_message(reactor, message, status);
+    }
+}
+
+void tf_ending_begin(
+    struct tf_reactor *reactor,
+    struct tf_channel *channel,
+    enum tofu_status reason,
+    const char *detail,
+    enum tf_ending how)
+{
+    TF_ASSERT(channel->phase != TF_PHASE_CLOSED);
+
+    drop_attempt(reactor, channel);
+    drop_socket(reactor, channel, how);
+    drop_unread(reactor, channel);
+    leave_lists(reactor, channel);
+    channel->is_starved = false;
+    channel->phase = TF_PHASE_CLOSED;
+    if (channel->number == 0) {
+        tf_count(&reactor->counters.connections_refused, 1);
+        tf_log_line(
+            reactor->log,
+            TOFU_LOG_INFO,
+            "a connection ended before its HelloRequest: %s",
+            tofu_status_name(reason));
+        free_channel(reactor, channel);
+        return;
+    }
+
+    tf_slot_close(tf_table_slot(reactor->table, channel->number));
+    return_queued(reactor, channel, reason);
+    tf_notices_fill_closing(channel, reason, detail);
+    tf_count(&reactor->counters.channels_graceful, reason == TOFU_OK ? 1 : 0);
+    tf_list_append(&reactor->closed, &channel->phase_link);
+}
+
+void tf_ending_begin_error(
+    struct tf_reactor *reactor,
+    struct tf_channel *channel,
+    enum tofu_status reason,
+    int error,
+    enum tf_ending how)
+{
+    char detail[TF_ERROR_TEXT_BYTES_MAX];
+    tf_error_text(error, detail, sizeof detail);
+    tf_ending_begin(reactor, channel, reason, detail, how);
+}
+
+void tf_ending_finish(struct tf_reactor *reactor)
+{
+    struct tf_list *link = reactor->closed.next;
+    while (link != &reactor->closed) {
+        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, phase_link);
+        link = link->next;
+        // A poster may be between its two looks at the slot: its message comes back first.
+        if (tf_slot_is_loaded(tf_table_slot(reactor->table, channel->number))) {
+            continue;
+        }
+        tf_notices_deliver(reactor, channel->group, channel->closing_notice);
+        channel->closing_notice = NULL;
+        tf_table_remove(reactor->table, channel->number);
+        tf_count(&reactor->counters.channels_closed, 1);
+        free_channel(reactor, channel);
+    }
+}

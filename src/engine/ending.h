@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// How channels end. The I/O thread only.
+//
+// Two phases: first the socket goes and the number takes no more posts, and what was accepted comes back
+// in order; then, when nothing for the number can be under way any more, the closing notice is delivered
+// and the number is free.
+#ifndef TF_ENGINE_ENDING_H
+#define TF_ENGINE_ENDING_H
+
+#include "engine/channel.h"
+#include "engine/reactor.h"
+
+enum tf_ending {
+    TF_ENDING_CLOSE, ///< what was sent arrives
+    TF_ENDING_RESET, ///< the peer gets a reset
+};
+
+/// Ends a channel for `reason`; TOFU_OK is a graceful end. Unsent messages go back with the reason.
+/// `detail` (may be NULL) is what the system said. A half-open connection is gone when this returns;
+/// any other channel stays until tf_ending_finish().
+void tf_ending_begin(
+    struct tf_reactor *reactor,
+    struct tf_channel *channel,
+    enum tofu_status reason,
+    const char *detail,
+    enum tf_ending how);
+
+/// As tf_ending_begin(), with the system's words for `error` as the detail.
+void tf_ending_begin_error(
+    struct tf_reactor *reactor,
+    struct tf_channel *channel,
+    enum tofu_status reason,
+    int error,
+    enum tf_ending how);
+
+/// Delivers the closing notices that are due, and frees their channels.
+void tf_ending_finish(struct tf_reactor *reactor);
+
+/// Gives an accepted message that can no longer be sent its fate, its load included.
+void tf_ending_return_message(
+    struct tf_reactor *reactor, struct tofu_message *message, enum tofu_status status);
+
+#endif

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+// The public functions of an engine.
+#include "engine/engine.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "engine/group.h"
+#include "os/clock.h"
+
+static enum tofu_status open_parts(struct tofu_engine *engine)
+{
+    enum tofu_status status = tf_mutex_open(&engine->groups_lock);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    status = tf_pool_open(
+        &engine->pool,
+        &engine->allocator,
+        engine,
+        engine->settings.pool_messages_initial,
+        engine->settings.pool_messages_max);
+    if (status != TOFU_OK) {
+        goto close_lock;
+    }
+    status = tf_table_open(&engine->table, &engine->allocator, engine->settings.channels_max);
+    if (status != TOFU_OK) {
+        goto close_pool;
+    }
+    status = tf_reactor_open(&engine->reactor, engine);
+    if (status != TOFU_OK) {
+        goto close_table;
+    }
+    return TOFU_OK;
+
+close_table:
+    tf_table_close(&engine->table);
+close_pool:
+    tf_pool_close(&engine->pool);
+close_lock:
+    tf_mutex_close(&engine->groups_lock);
+    return status;
+}
+
+enum tofu_status tofu_engine_create(
+    const struct tofu_options *options, struct tofu_engine **engine_out)
+{
+    *engine_out = NULL;
+    struct tf_settings settings;
+    enum tofu_status status = tf_settings_read(options, &settings);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    struct tofu_allocator allocator =
+        tf_allocator_or_default(options == NULL ? (struct tofu_allocator){0} : options->allocator);
+    struct tofu_engine *engine = tf_alloc_zeroed(&allocator, sizeof *engine);
+    if (engine == NULL) {
+        return TOFU_ALLOCATION_FAILED;
+    }
+    engine->magic = TF_ENGINE_MAGIC;
+    engine->process_generation = tf_process_generation();
+    engine->allocator = allocator;
+    engine->settings = settings;
+    if (options != NULL) {
+        engine->log = (struct tf_log){options->log_sink, options->log_context, options->log_level};
+    }
+    tf_list_init(&engine->live_groups);
+    tf_list_init(&engine->dead_groups);
+    status = open_parts(engine);
+    if (status != TOFU_OK) {
+        tf_free(&allocator, engine, sizeof *engine);
+        return status;
+    }
+    *engine_out = engine;
+    return TOFU_OK;
+}
+
+static void close_live_groups(struct tofu_engine *engine)
+{
+    tf_mutex_lock(&engine->groups_lock);
+    for (struct tf_list *link = engine->live_groups.next; link != &engine->live_groups;
+         link = link->next) {
+        tf_group_close(TF_CONTAINER_OF(link, struct tofu_group, link));
+    }
+    tf_mutex_unlock(&engine->groups_lock);
+}
+
+// The gates are closed, so no group comes or goes any more and the lists need no lock.
+static void drain_live_groups(struct tofu_engine *engine)
+{
+    for (struct tf_list *link = engine->live_groups.next; link != &engine->live_groups;
+         link = link->next) {
+        tf_gate_drain(&TF_CONTAINER_OF(link, struct tofu_group, link)->gate);
+    }
+}
+
+static void free_groups(struct tf_list *groups)
+{
+    for (struct tf_list *link = tf_list_take_first(groups); link != NULL;
+         link = tf_list_take_first(groups)) {
+        tf_group_free(TF_CONTAINER_OF(link, struct tofu_group, link));
+    }
+}
+
+void tofu_engine_destroy(struct tofu_engine **engine_pointer)
+{
+    struct tofu_engine *engine = *engine_pointer;
+    *engine_pointer = NULL;
+    if (engine == NULL || tf_engine_is_forked(engine)) {
+        return;
+    }
+    TF_ASSERT(engine->magic == TF_ENGINE_MAGIC);
+
+    atomic_store(&engine->state, TF_ENGINE_ENDED);
+    tf_gate_close(&engine->gate);
+    tf_pool_stop(&engine->pool);
+    close_live_groups(engine);
+    tf_gate_drain(&engine->gate);
+    drain_live_groups(engine);
+
+    struct tf_command stop = {.kind = TF_COMMAND_STOP};
+    tf_reactor_command(&engine->reactor, &stop);
+    tf_reactor_close(&engine->reactor);
+    free_groups(&engine->live_groups);
+    free_groups(&engine->dead_groups);
+    tf_table_close(&engine->table);
+    tf_pool_close(&engine->pool);
+    tf_mutex_close(&engine->groups_lock);
+    engine->magic = 0;
+    struct tofu_allocator allocator = engine->allocator;
+    tf_free(&allocator, engine, sizeof *engine);
+}
+
+// What every call on the engine does first. After TOFU_OK it is inside the gate.
+static enum tofu_status enter(struct tofu_engine *engine)
+{
+    if (tf_engine_is_forked(engine)) {
+        return TOFU_FORKED;
+    }
+    TF_ASSERT(engine->magic == TF_ENGINE_MAGIC);
+    return tf_gate_enter(&engine->gate) ? TOFU_OK : TOFU_SHUTDOWN_STARTED;
+}
+
+enum tofu_status tofu_engine_get(
+    struct tofu_engine *engine, enum tofu_strategy strategy, struct tofu_message **message_out)
+{
+    *message_out = NULL;
+    enum tofu_status status = enter(engine);
+    if (status == TOFU_OK) {
+        status = tf_pool_get(&engine->pool, strategy, message_out);
+        tf_gate_leave(&engine->gate);
+    }
+    return status;
+}
+
+enum tofu_status tofu_engine_get_within(
+    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_message **message_out)
+{
+    *message_out = NULL;
+    enum tofu_status status = enter(engine);
+    if (status == TOFU_OK) {
+        status = tf_pool_get_within(&engine->pool, timeout_ns, message_out);
+        tf_gate_leave(&engine->gate);
+    }
+    return status;
+}
+
+// The notice "pool empty" is its group's, and serves again.
+static bool keeps_notice(struct tofu_message *message)
+{
+    if (message->population != TF_NOTICE || message->group == NULL) {
+        return false;
+    }
+    struct tofu_group *group = message->group;
+    struct tofu_message *none = NULL;
+    tofu_message_reset(message);
+    return !tf_gate_is_closed(&group->gate) &&
+           atomic_compare_exchange_strong(&group->pool_empty_notice, &none, message);
+}
+
+void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **message_pointer)
+{
+    struct tofu_message *message = *message_pointer;
+    *message_pointer = NULL;
+    if (message == NULL || enter(engine) != TOFU_OK) {
+        return;
+    }
+    TF_ASSERT(message->engine == engine);
+
+    if (!keeps_notice(message) && tf_pool_put(&engine->pool, message)) {
+        tf_reactor_wake(&engine->reactor);
+    }
+    tf_gate_leave(&engine->gate);
+}
+
+enum tofu_status tofu_message_clone(
+    const struct tofu_message *message, struct tofu_message **clone_out)
+{
+    struct tofu_engine *engine = message->engine;
+    enum tofu_status status = tofu_engine_get(engine, TOFU_ALWAYS, clone_out);
+    if (status == TOFU_OK && !tf_message_copy(*clone_out, message)) {
+        tofu_engine_put(engine, clone_out);
+        status = TOFU_ALLOCATION_FAILED;
+    }
+    return status;
+}
+
+enum tofu_status tf_engine_accepts(struct tofu_engine *engine)
+{
+    switch ((enum tf_engine_state)atomic_load(&engine->state)) {
+    case TF_ENGINE_RUNNING:
+        return TOFU_OK;
+    case TF_ENGINE_FAILED:
+        return TOFU_NOTIFICATION_FAILED;
+    case TF_ENGINE_SHUTTING_DOWN:
+    case TF_ENGINE_ENDED:
+        break;
+    }
+    return TOFU_SHUTDOWN_STARTED;
+}
+
+void tf_engine_failed(struct tofu_engine *engine)
+{
+    uint32_t running = TF_ENGINE_RUNNING;
+    atomic_compare_exchange_strong(&engine->state, &running, TF_ENGINE_FAILED);
+}
+
+void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status status)
+{
+    tf_mutex_lock(&engine->groups_lock);
+    for (struct tf_list *link = engine->live_groups.next; link != &engine->live_groups;
+         link = link->next) {
+        tf_mailbox_stop(&TF_CONTAINER_OF(link, struct tofu_group, link)->mailbox, status);
+    }
+    tf_mutex_unlock(&engine->groups_lock);
+}
+
+// The counters of which a shutdown reports how much they grew.
+static void snapshot(struct tofu_engine *engine, struct tofu_shutdown_report *report)
+{
+    struct tf_counters *counters = &engine->reactor.counters;
+    report->messages_delivered = atomic_load(&counters->messages_sent);
+    report->messages_returned = atomic_load(&counters->messages_returned);
+    report->messages_dropped = atomic_load(&counters->messages_dropped);
+    report->channels_graceful = atomic_load(&counters->channels_graceful);
+    report->channels_forced = atomic_load(&counters->channels_closed) - report->channels_graceful;
+}
+
+static void subtract(struct tofu_shutdown_report *report, const struct tofu_shutdown_report *before)
+{
+    report->messages_delivered -= before->messages_delivered;
+    report->messages_returned -= before->messages_returned;
+    report->messages_dropped -= before->messages_dropped;
+    report->channels_graceful -= before->channels_graceful;
+    report->channels_forced -= before->channels_forced;
+}
+
+// Returns whether every channel ended in time.
+static bool say_bye_and_wait(struct tofu_engine *engine, uint64_t timeout_ns)
+{
+    uint64_t deadline_ns = tf_deadline(tf_clock_now(), timeout_ns);
+    struct tf_command shutdown = {.kind = TF_COMMAND_SHUTDOWN};
+    tf_reactor_command(&engine->reactor, &shutdown);
+    bool is_done = tf_command_wait(&shutdown, deadline_ns);
+    if (!is_done) {
+        struct tf_command abort = {.kind = TF_COMMAND_ABORT};
+        tf_reactor_command(&engine->reactor, &abort);
+        tf_command_wait(&abort, TF_NEVER);
+        tf_command_wait(&shutdown, TF_NEVER);
+    }
+    return is_done;
+}
+
+static enum tofu_status shut_down(
+    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report_out)
+{
+    uint32_t state = TF_ENGINE_RUNNING;
+    if (!atomic_compare_exchange_strong(&engine->state, &state, TF_ENGINE_SHUTTING_DOWN)) {
+        // Nothing is left to end after an earlier shutdown, or when the poller failed.
+        return state == TF_ENGINE_SHUTTING_DOWN ? TOFU_NOT_ALLOWED : TOFU_OK;
+    }
+    struct tofu_shutdown_report before;
+    snapshot(engine, &before);
+    tf_event_count_notify(&engine->table.room);
+    bool is_graceful = say_bye_and_wait(engine, timeout_ns);
+    snapshot(engine, report_out);
+    subtract(report_out, &before);
+    atomic_store(&engine->state, TF_ENGINE_ENDED);
+    tf_engine_stop_mailboxes(engine, TOFU_SHUTDOWN_STARTED);
+    return is_graceful && report_out->channels_forced == 0 ? TOFU_OK : TOFU_TIMED_OUT;
+}
+
+enum tofu_status tofu_engine_shutdown(
+    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report_out)
+{
+    if (tf_engine_is_forked(engine)) {
+        return TOFU_FORKED;
+    }
+    if (report_out != NULL && report_out->struct_size != 0 &&
+        report_out->struct_size != sizeof *report_out) {
+        return TOFU_NOT_ALLOWED;
+    }
+    enum tofu_status status = enter(engine);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    struct tofu_shutdown_report report = {.struct_size = sizeof report};
+    status = shut_down(engine, timeout_ns, &report);
+    tf_gate_leave(&engine->gate);
+    if (report_out != NULL && status != TOFU_NOT_ALLOWED) {
+        *report_out = report;
+    }
+    return status;
+}
+
+static void read_gauges(struct tofu_engine *engine, struct tofu_stats *stats)
+{
+    struct tf_pool *pool = &engine->pool;
+    tf_mutex_lock(&pool->lock);
+    stats->messages_idle = pool->idle_count;
+    tf_mutex_unlock(&pool->lock);
+    stats->messages_alive = atomic_load(&pool->alive_count);
+    stats->messages_incoming = atomic_load(&pool->incoming_count);
+    stats->channels = atomic_load(&engine->table.channel_count);
+    stats->half_open = atomic_load(&engine->reactor.counters.half_open);
+    stats->wakeups = atomic_load(&engine->reactor.wakeups);
+}
+
+static void read_counters(struct tofu_engine *engine, struct tofu_stats *stats)
+{
+    struct tf_counters *counters = &engine->reactor.counters;
+    stats->messages_sent = atomic_load(&counters->messages_sent);
+    stats->messages_received = atomic_load(&counters->messages_received);
+    stats->messages_returned = atomic_load(&counters->messages_returned);
+    stats->messages_dropped = atomic_load(&counters->messages_dropped);
+    stats->bytes_sent = atomic_load(&counters->bytes_sent);
+    stats->bytes_received = atomic_load(&counters->bytes_received);
+    stats->connections_accepted = atomic_load(&counters->connections_accepted);
+    stats->connections_refused = atomic_load(&counters->connections_refused);
+    stats->channels_opened = atomic_load(&counters->channels_opened);
+    stats->channels_closed = atomic_load(&counters->channels_closed);
+    stats->pool_empty_episodes = atomic_load(&counters->pool_empty_episodes);
+    stats->turns = atomic_load(&counters->turns);
+}
+
+enum tofu_status tofu_engine_stats(
+    const struct tofu_engine *const_engine, struct tofu_stats *stats_out)
+{
+    // Reading takes the pool's lock and the gate: the engine does not change for who looks at it.
+    struct tofu_engine *engine = (struct tofu_engine *)(uintptr_t)const_engine;
+    if (tf_engine_is_forked(engine)) {
+        return TOFU_FORKED;
+    }
+    if (stats_out->struct_size != 0 && stats_out->struct_size != sizeof *stats_out) {
+        return TOFU_NOT_ALLOWED;
+    }
+    enum tofu_status status = enter(engine);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    struct tofu_stats stats = {.struct_size = sizeof stats};
+    read_gauges(engine, &stats);
+    read_counters(engine, &stats);
+    tf_gate_leave(&engine->gate);
+    *stats_out = stats;
+    return TOFU_OK;
+}

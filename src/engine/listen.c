@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "engine/listen.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "engine/connect.h"
+#include "engine/ending.h"
+#include "engine/notices.h"
+#include "os/clock.h"
+#include "wire/address.h"
+
+/// Connections accepted from one listener before others get a turn.
+#define ACCEPTS_PER_TURN 64
+
+/// How long a listener rests when the system has no descriptors: trying at once would only spin.
+#define REST_NS (100 * TF_MILLISECOND)
+
+static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_message *message = tf_message_queue_take(&channel->writer.queue);
+    struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
+    tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
+    tf_message_set_listen_on(message, &channel->listener->address);
+    tf_notices_return(reactor, message, TOFU_OK);
+}
+
+static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_address address = channel->attempt->address;
+    tf_attempt_end(reactor, channel);
+    channel->since_ns = 0;
+    enum tofu_status status =
+        tf_tokens_add(&reactor->tokens, reactor->allocator, channel, &channel->watch.token);
+    struct tf_listener *listener =
+        status == TOFU_OK ? tf_alloc_zeroed(reactor->allocator, sizeof *listener) : NULL;
+    if (listener == NULL) {
+        tf_ending_begin(reactor, channel, TOFU_ALLOCATION_FAILED, NULL, TF_ENDING_CLOSE);
+        return;
+    }
+    int error = 0;
+    status = tf_listener_open(listener, &address, reactor->settings->uds_mode, &error);
+    if (status != TOFU_OK) {
+        tf_free(reactor->allocator, listener, sizeof *listener);
+        tf_ending_begin_error(reactor, channel, status, error, TF_ENDING_CLOSE);
+        return;
+    }
+    channel->listener = listener;
+    channel->watch.socket = listener->socket;
+    channel->phase = TF_PHASE_LISTENING;
+    answer_welcome(reactor, channel);
+    tf_reactor_touch(reactor, channel);
+}
+
+void tf_listen_start(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (tf_attempt_start(reactor, channel)) {
+        open_listener(reactor, channel);
+    }
+}
+
+// A name may have several addresses; a server listens on the first, and says in its answer which.
+void tf_listen_resolved(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_address *address = &channel->attempt->address;
+    uint16_t port = address->port;
+    tf_endpoint_to_address(&channel->attempt->endpoints[0], address);
+    address->port = port;
+    open_listener(reactor, channel);
+}
+
+// The oldest one goes: it had the most time to say hello. One that starves is not to blame.
+static void evict_half_open(struct tf_reactor *reactor)
+{
+    for (struct tf_list *link = reactor->half_open.next; link != &reactor->half_open;
+         link = link->next) {
+        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, phase_link);
+        if (!channel->is_starved) {
+            tf_ending_begin(reactor, channel, TOFU_NOT_ALLOWED, NULL, TF_ENDING_RESET);
+            return;
+        }
+    }
+}
+
+static void adopt_connection(
+    struct tf_reactor *reactor, struct tf_channel *listener_channel, tf_socket socket)
+{
+    tf_count(&reactor->counters.connections_accepted, 1);
+    if (atomic_load(&reactor->counters.half_open) >= reactor->settings->half_open_max) {
+        evict_half_open(reactor);
+    }
+    struct tf_channel *channel =
+        tf_channel_create(reactor->allocator, listener_channel->group, TF_ACCEPTING);
+    if (channel == NULL) {
+        tf_count(&reactor->counters.connections_refused, 1);
+        tf_socket_reset(socket);
+        return;
+    }
+    channel->watch.socket = socket;
+    channel->phase = TF_PHASE_HALF_OPEN;
+    channel->since_ns = reactor->now_ns;
+    tf_count(&reactor->counters.half_open, 1);
+    tf_list_append(&reactor->half_open, &channel->phase_link);
+    tf_reactor_adopt(reactor, channel);
+    enum tofu_status status =
+        tf_tokens_add(&reactor->tokens, reactor->allocator, channel, &channel->watch.token);
+    if (status != TOFU_OK) {
+        tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_RESET);
+        return;
+    }
+    if (reactor->settings->keep_alive) {
+        tf_socket_keep_alive(socket);
+    }
+    channel->can_read = true; // The HelloRequest usually came with the connection.
+    tf_reactor_arm(reactor, channel);
+    tf_reactor_touch(reactor, channel);
+    tf_reactor_schedule(reactor, channel);
+}
+
+static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int error)
+{
+    tf_log_line(
+        reactor->log,
+        TOFU_LOG_WARNING,
+        "channel %u: accept: system error %d; resting",
+        (unsigned)channel->number,
+        error);
+    channel->since_ns = reactor->now_ns + REST_NS;
+    tf_reactor_arm(reactor, channel);
+    tf_reactor_touch(reactor, channel);
+}
+
+void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN && channel->can_read && channel->since_ns == 0; i++) {
+        tf_socket socket = TF_SOCKET_NONE;
+        int error = 0;
+        switch (tf_listener_accept(channel->listener, &socket, &error)) {
+        case TF_IO_DONE:
+            adopt_connection(reactor, channel, socket);
+            break;
+        case TF_IO_WOULD_BLOCK:
+            channel->can_read = false;
+            break;
+        case TF_IO_END:
+        case TF_IO_EXHAUSTED:
+        case TF_IO_FAILED:
+            rest(reactor, channel, error);
+            break;
+        }
+    }
+    if (channel->can_read && channel->since_ns == 0) {
+        tf_reactor_schedule(reactor, channel);
+    }
+}
+
+void tf_listen_timer(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    channel->since_ns = 0;
+    channel->can_read = true;
+    tf_reactor_touch(reactor, channel);
+    tf_reactor_schedule(reactor, channel);
+}

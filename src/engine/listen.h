@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Listeners: from a WelcomeRequest to accepted connections. The I/O thread only.
+#ifndef TF_ENGINE_LISTEN_H
+#define TF_ENGINE_LISTEN_H
+
+#include "engine/channel.h"
+#include "engine/reactor.h"
+
+/// Starts to listen; the channel's queue is its WelcomeRequest.
+void tf_listen_start(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Goes on when the host's name has been resolved.
+void tf_listen_resolved(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Accepts what waits, up to a bound per turn.
+void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Ends a listener's rest.
+void tf_listen_timer(struct tf_reactor *reactor, struct tf_channel *channel);
+
+#endif

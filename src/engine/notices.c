@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "engine/notices.h"
+
+#include "base/assert.h"
+#include "os/error.h"
+#include "wire/text_headers.h"
+
+void tf_notices_deliver(
+    struct tf_reactor *reactor, struct tofu_group *group, struct tofu_message *message)
+{
+    if (group->is_destroyed) {
+        tf_count(&reactor->counters.messages_dropped, message->population == TF_MADE ? 1 : 0);
+        tf_pool_put(reactor->pool, message);
+        return;
+    }
+    message->next = group->outbox_newest;
+    group->outbox_newest = message;
+    if (group->outbox_oldest == NULL) {
+        group->outbox_oldest = message;
+        tf_list_append(&reactor->outboxes, &group->outbox_link);
+    }
+}
+
+static uint8_t returned_opcode(uint8_t opcode)
+{
+    if (opcode == TOFU_HELLO_REQUEST) {
+        return TOFU_HELLO_RESPONSE;
+    }
+    return opcode == TOFU_WELCOME_REQUEST ? TOFU_WELCOME_RESPONSE : opcode;
+}
+
+void tf_notices_return(
+    struct tf_reactor *reactor, struct tofu_message *message, enum tofu_status status)
+{
+    message->header.opcode = returned_opcode(message->header.opcode);
+    message->header.origin = TOFU_ENGINE;
+    message->header.status = (uint8_t)status;
+    if (!message->group->is_destroyed && status != TOFU_OK) {
+        tf_count(&reactor->counters.messages_returned, 1);
+    }
+    tf_notices_deliver(reactor, message->group, message);
+}
+
+// "~reason:" + the longest status name + CRLF, and "~detail:" + the system's words + CRLF.
+#define CLOSING_TEXT_BYTES (8 + 32 + 2 + 8 + TF_ERROR_TEXT_BYTES_MAX + 2)
+
+struct tofu_message *tf_notices_reserve_closing(struct tf_pool *pool)
+{
+    struct tofu_message *notice = tf_pool_make_notice(pool);
+    if (notice == NULL) {
+        return NULL;
+    }
+    if (!tf_bytes_reserve(&notice->text, pool->allocator, CLOSING_TEXT_BYTES)) {
+        tf_pool_put(pool, notice);
+        return NULL;
+    }
+    return notice;
+}
+
+void tf_notices_fill_closing(
+    struct tf_channel *channel, enum tofu_status reason, const char *detail)
+{
+    struct tofu_message *notice = channel->closing_notice;
+    notice->header = (struct tofu_header){
+        .channel = channel->number,
+        .opcode = TOFU_SIGNAL,
+        .origin = TOFU_ENGINE,
+        .status = TOFU_CHANNEL_CLOSED,
+        .id = channel->opening_id};
+    enum tofu_status status =
+        tf_text_append(&notice->text, notice->allocator, TF_TEXT_REASON, tofu_status_name(reason));
+    TF_ASSERT(status == TOFU_OK);
+    if (detail != NULL && detail[0] != '\0') {
+        status = tf_text_append(&notice->text, notice->allocator, TF_TEXT_DETAIL, detail);
+        TF_ASSERT(status == TOFU_OK);
+    }
+    (void)status; // The room was reserved.
+}
+
+void tf_notices_pool_empty(struct tf_reactor *reactor, struct tofu_group *group)
+{
+    if (group->pool_empty_episode == reactor->pool_empty_episode || group->is_destroyed) {
+        return;
+    }
+    struct tofu_message *notice = atomic_exchange(&group->pool_empty_notice, NULL);
+    if (notice == NULL) {
+        return; // The application still holds the last one.
+    }
+    group->pool_empty_episode = reactor->pool_empty_episode;
+    notice->header = (struct tofu_header){
+        .opcode = TOFU_SIGNAL, .origin = TOFU_ENGINE, .status = TOFU_POOL_EMPTY};
+    tf_notices_deliver(reactor, group, notice);
+}
+
+void tf_notices_flush(struct tf_reactor *reactor)
+{
+    for (struct tf_list *link = tf_list_take_first(&reactor->outboxes); link != NULL;
+         link = tf_list_take_first(&reactor->outboxes)) {
+        struct tofu_group *group = TF_CONTAINER_OF(link, struct tofu_group, outbox_link);
+        struct tofu_message *newest = group->outbox_newest;
+        struct tofu_message *oldest = group->outbox_oldest;
+        group->outbox_newest = NULL;
+        group->outbox_oldest = NULL;
+        tf_mailbox_push(&group->mailbox, newest, oldest);
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// What the application is told: deliveries, returned messages, closing notices. The I/O thread only.
+//
+// Everything goes through the group's outbox, in the order in which it happened; the outbox is handed
+// over as one chain at the end of the turn.
+#ifndef TF_ENGINE_NOTICES_H
+#define TF_ENGINE_NOTICES_H
+
+#include "engine/group.h"
+#include "engine/reactor.h"
+
+/// Puts a message into the group's outbox, or back into the pool if the group is destroyed.
+void tf_notices_deliver(
+    struct tf_reactor *reactor, struct tofu_group *group, struct tofu_message *message);
+
+/// Returns an accepted message to its group with the status that says why; requests that open a channel
+/// as their responses. Its load is the caller's affair.
+void tf_notices_return(
+    struct tf_reactor *reactor, struct tofu_message *message, enum tofu_status status);
+
+/// Writes the reason into the reserved closing notice. `detail` may be NULL or "".
+void tf_notices_fill_closing(
+    struct tf_channel *channel, enum tofu_status reason, const char *detail);
+
+/// Reserves a closing notice; NULL without memory. Threads: any.
+struct tofu_message *tf_notices_reserve_closing(struct tf_pool *pool);
+
+/// Tells a group, once per episode, that reading rests for want of messages.
+void tf_notices_pool_empty(struct tf_reactor *reactor, struct tofu_group *group);
+
+/// Hands every outbox over to its mailbox.
+void tf_notices_flush(struct tf_reactor *reactor);
+
+#endif

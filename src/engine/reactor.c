@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+#include "engine/reactor.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "engine/admit.h"
+#include "engine/connect.h"
+#include "engine/ending.h"
+#include "engine/engine.h"
+#include "engine/group.h"
+#include "engine/listen.h"
+#include "engine/notices.h"
+#include "engine/shutdown.h"
+#include "engine/transfer.h"
+#include "os/clock.h"
+#include "os/park.h"
+
+static void init_lists(struct tf_reactor *reactor)
+{
+    tf_list_init(&reactor->groups);
+    tf_list_init(&reactor->outboxes);
+    tf_list_init(&reactor->ready);
+    tf_list_init(&reactor->starved);
+    tf_list_init(&reactor->dirty);
+    tf_list_init(&reactor->resolving);
+    tf_list_init(&reactor->half_open);
+    tf_list_init(&reactor->closed);
+    tf_list_init(&reactor->running);
+}
+
+static void free_buffers(struct tf_reactor *reactor)
+{
+    tf_tokens_close(&reactor->tokens, reactor->allocator);
+    tf_free(reactor->allocator, reactor->receive_buffer.data, TF_RECEIVE_BUFFER_BYTES);
+    tf_free(reactor->allocator, reactor->staging.data, TF_STAGING_BYTES);
+}
+
+enum tofu_status tf_reactor_open(struct tf_reactor *reactor, struct tofu_engine *engine)
+{
+    *reactor = (struct tf_reactor){
+        .allocator = &engine->allocator,
+        .settings = &engine->settings,
+        .log = &engine->log,
+        .pool = &engine->pool,
+        .table = &engine->table,
+        .engine = engine,
+    };
+    init_lists(reactor);
+    reactor->receive_buffer.data = tf_alloc(reactor->allocator, TF_RECEIVE_BUFFER_BYTES);
+    reactor->staging.data = tf_alloc(reactor->allocator, TF_STAGING_BYTES);
+    reactor->staging.size = TF_STAGING_BYTES;
+    enum tofu_status status = TOFU_ALLOCATION_FAILED;
+    if (reactor->receive_buffer.data == NULL || reactor->staging.data == NULL) {
+        goto free_buffers;
+    }
+    status = tf_commands_open(&reactor->commands);
+    if (status != TOFU_OK) {
+        goto free_buffers;
+    }
+    reactor->poller.ops = reactor->settings->poller;
+    status = reactor->poller.ops->open(&reactor->poller, reactor->allocator);
+    if (status != TOFU_OK) {
+        goto close_commands;
+    }
+    status =
+        tf_thread_start(&reactor->thread, reactor->settings->thread_name, tf_reactor_step, reactor);
+    if (status != TOFU_OK) {
+        goto close_poller;
+    }
+    return TOFU_OK;
+
+close_poller:
+    reactor->poller.ops->close(&reactor->poller);
+close_commands:
+    tf_commands_close(&reactor->commands);
+free_buffers:
+    free_buffers(reactor);
+    return status;
+}
+
+void tf_reactor_close(struct tf_reactor *reactor)
+{
+    tf_thread_join(&reactor->thread);
+    reactor->poller.ops->close(&reactor->poller);
+    tf_commands_close(&reactor->commands);
+    free_buffers(reactor);
+}
+
+void tf_reactor_wake(struct tf_reactor *reactor)
+{
+    if (atomic_load(&reactor->is_asleep) == 0 || atomic_exchange(&reactor->is_asleep, 0) == 0) {
+        return;
+    }
+    atomic_fetch_add_explicit(&reactor->wakeups, 1, memory_order_relaxed);
+    if (atomic_load(&reactor->is_dead)) {
+        tf_unpark_all(&reactor->is_asleep);
+    } else {
+        reactor->poller.ops->wake(&reactor->poller);
+    }
+}
+
+void tf_reactor_post(struct tf_reactor *reactor, struct tofu_message *message)
+{
+    tf_message_stack_push(&reactor->posts, message, message);
+    tf_reactor_wake(reactor);
+}
+
+void tf_reactor_command(struct tf_reactor *reactor, struct tf_command *command)
+{
+    tf_commands_add(&reactor->commands, command);
+    tf_reactor_wake(reactor);
+}
+
+void tf_reactor_schedule(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (tf_list_is_empty(&channel->ready_link)) {
+        tf_list_append(&reactor->ready, &channel->ready_link);
+    }
+}
+
+void tf_reactor_touch(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (tf_list_is_empty(&channel->dirty_link)) {
+        tf_list_append(&reactor->dirty, &channel->dirty_link);
+    }
+}
+
+void tf_reactor_arm(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    uint64_t deadline_ns = tf_channel_deadline(channel, reactor->settings);
+    bool is_set = tf_timer_is_set(&channel->timer);
+    if (deadline_ns == UINT64_MAX || (is_set && channel->timer.deadline_ns <= deadline_ns)) {
+        return;
+    }
+    tf_timers_remove(&reactor->timers, &channel->timer);
+    tf_timers_add(&reactor->timers, &channel->timer, deadline_ns);
+}
+
+void tf_reactor_adopt(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tofu_group *group = channel->group;
+    tf_list_append(&group->channels, &channel->group_link);
+    if (tf_list_is_empty(&group->reactor_link)) {
+        tf_list_append(&reactor->groups, &group->reactor_link);
+    }
+}
+
+static void admit_posts(struct tf_reactor *reactor)
+{
+    struct tofu_message *message = tf_message_stack_take(&reactor->posts);
+    while (message != NULL) {
+        struct tofu_message *next = message->next;
+        message->next = NULL;
+        tf_admit(reactor, message);
+        message = next;
+    }
+}
+
+// An error never closes a channel by itself: reading tells what it was, or writing where nothing may be
+// read.
+static void note_event(
+    struct tf_reactor *reactor, struct tf_channel *channel, const struct tf_poll_event *event)
+{
+    if ((event->ready & (TF_POLL_READ | TF_POLL_HANGUP | TF_POLL_ERROR)) != 0) {
+        channel->can_read = true;
+    }
+    if ((event->ready & TF_POLL_HANGUP) != 0) {
+        channel->has_hangup = true;
+    }
+    if ((event->ready & (TF_POLL_WRITE | TF_POLL_ERROR)) != 0 && channel->is_write_blocked) {
+        channel->is_write_blocked = false;
+        tf_reactor_touch(reactor, channel);
+    }
+    tf_reactor_schedule(reactor, channel);
+}
+
+static void note_events(struct tf_reactor *reactor)
+{
+    for (uint32_t i = 0; i < reactor->event_count; i++) {
+        struct tf_channel *channel = tf_tokens_find(&reactor->tokens, reactor->events[i].token);
+        if (channel != NULL) {
+            note_event(reactor, channel, &reactor->events[i]);
+        }
+    }
+    reactor->event_count = 0;
+}
+
+static void time_is_up(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    switch ((enum tf_phase)channel->phase) {
+    case TF_PHASE_RESOLVING:
+    case TF_PHASE_CONNECTING:
+        tf_connect_timer(reactor, channel);
+        break;
+    case TF_PHASE_LISTENING:
+        tf_listen_timer(reactor, channel);
+        break;
+    case TF_PHASE_HALF_OPEN:
+    case TF_PHASE_OPEN:
+    case TF_PHASE_DRAINING:
+        tf_ending_begin(reactor, channel, TOFU_TIMED_OUT, NULL, TF_ENDING_RESET);
+        break;
+    case TF_PHASE_OPENING:
+    case TF_PHASE_CLOSED:
+        TF_UNREACHABLE();
+        break;
+    }
+}
+
+static void run_timers(struct tf_reactor *reactor)
+{
+    for (struct tf_timer *timer = tf_timers_take_due(&reactor->timers, reactor->now_ns);
+         timer != NULL;
+         timer = tf_timers_take_due(&reactor->timers, reactor->now_ns)) {
+        struct tf_channel *channel = TF_CONTAINER_OF(timer, struct tf_channel, timer);
+        if (tf_channel_deadline(channel, reactor->settings) > reactor->now_ns) {
+            tf_reactor_arm(reactor, channel); // It was set for an earlier frame.
+        } else {
+            time_is_up(reactor, channel);
+        }
+    }
+}
+
+static void step_channel(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    switch ((enum tf_phase)channel->phase) {
+    case TF_PHASE_CONNECTING:
+        tf_connect_step(reactor, channel);
+        break;
+    case TF_PHASE_LISTENING:
+        tf_listen_step(reactor, channel);
+        break;
+    case TF_PHASE_HALF_OPEN:
+    case TF_PHASE_OPEN:
+    case TF_PHASE_DRAINING:
+        tf_transfer_step(reactor, channel);
+        break;
+    case TF_PHASE_OPENING:
+    case TF_PHASE_RESOLVING:
+    case TF_PHASE_CLOSED:
+        break;
+    }
+}
+
+// Channels that have more to do than a turn allows come back in the next turn, behind the others.
+static void step_ready(struct tf_reactor *reactor)
+{
+    struct tf_list now;
+    tf_list_init(&now);
+    tf_list_append_all(&now, &reactor->ready);
+    for (struct tf_list *link = tf_list_take_first(&now); link != NULL;
+         link = tf_list_take_first(&now)) {
+        step_channel(reactor, TF_CONTAINER_OF(link, struct tf_channel, ready_link));
+    }
+}
+
+static bool may_feed(struct tf_reactor *reactor)
+{
+    return tf_pool_has_budget(reactor->pool) || reactor->is_shutting_down;
+}
+
+// First come, first served, each at most once a turn: fixed order and round-robin both let somebody wait
+// for ever.
+static void feed_starved(struct tf_reactor *reactor)
+{
+    struct tf_list now;
+    tf_list_init(&now);
+    tf_list_append_all(&now, &reactor->starved);
+    while (!tf_list_is_empty(&now) && may_feed(reactor)) {
+        struct tf_list *link = tf_list_take_first(&now);
+        tf_transfer_resume(reactor, TF_CONTAINER_OF(link, struct tf_channel, starved_link));
+    }
+    // Who was not reached stays in front of who starved again.
+    tf_list_append_all(&now, &reactor->starved);
+    tf_list_append_all(&reactor->starved, &now);
+    uint64_t incoming_count = atomic_load(&reactor->pool->incoming_count);
+    if (reactor->is_pool_empty && incoming_count <= reactor->pool->messages_max / 2) {
+        reactor->is_pool_empty = false;
+    }
+}
+
+static void reconcile(struct tf_reactor *reactor)
+{
+    for (struct tf_list *link = tf_list_take_first(&reactor->dirty); link != NULL;
+         link = tf_list_take_first(&reactor->dirty)) {
+        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, dirty_link);
+        uint8_t interest = tf_channel_interest(channel);
+        if (channel->watch.socket == TF_SOCKET_NONE || interest == channel->watch.interest) {
+            continue;
+        }
+        enum tofu_status status =
+            reactor->poller.ops->watch(&reactor->poller, &channel->watch, interest);
+        if (status != TOFU_OK) {
+            tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_RESET);
+        }
+    }
+}
+
+// Whoever changes an input of tf_channel_interest() must say so; this finds out who forgot.
+static bool interest_is_declared(const struct tf_reactor *reactor)
+{
+    for (struct tf_list *g = reactor->groups.next; g != &reactor->groups; g = g->next) {
+        const struct tofu_group *group = TF_CONTAINER_OF(g, struct tofu_group, reactor_link);
+        for (struct tf_list *c = group->channels.next; c != &group->channels; c = c->next) {
+            const struct tf_channel *channel = TF_CONTAINER_OF(c, struct tf_channel, group_link);
+            if (channel->watch.socket != TF_SOCKET_NONE &&
+                channel->watch.interest != tf_channel_interest(channel)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void settle_turn(struct tf_reactor *reactor)
+{
+    reconcile(reactor);
+    TF_ASSERT_SLOW(interest_is_declared(reactor));
+    tf_ending_finish(reactor);
+    tf_notices_flush(reactor);
+    tf_pool_put_queue(reactor->pool, &reactor->finished);
+    tf_shutdown_finish_commands(reactor);
+    tf_count(&reactor->counters.turns, 1);
+}
+
+static bool has_work(struct tf_reactor *reactor)
+{
+    return !tf_list_is_empty(&reactor->ready) || !tf_message_stack_is_empty(&reactor->posts) ||
+           atomic_load(&reactor->commands.has_commands) || atomic_load(&reactor->has_resolutions) ||
+           (!tf_list_is_empty(&reactor->starved) && may_feed(reactor));
+}
+
+static uint64_t time_to_next_deadline(struct tf_reactor *reactor)
+{
+    uint64_t next_ns = tf_timers_next(&reactor->timers);
+    if (next_ns == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    uint64_t now_ns = tf_clock_now();
+    return next_ns > now_ns ? next_ns - now_ns : 0;
+}
+
+// Everybody hears it: channels close with notices, waits return. The thread goes on without a poller,
+// so that what is still posted or asked has an answer, until the engine is destroyed.
+static void die(struct tf_reactor *reactor)
+{
+    tf_log_line(reactor->log, TOFU_LOG_ERROR, "the poller failed; the engine has stopped");
+    atomic_store(&reactor->is_dead, true);
+    tf_engine_failed(reactor->engine);
+    tf_shutdown_end_all(reactor, TOFU_NOTIFICATION_FAILED);
+    settle_turn(reactor);
+    tf_engine_stop_mailboxes(reactor->engine, TOFU_NOTIFICATION_FAILED);
+}
+
+// Says "asleep" first and looks at the mailboxes then; who posts does it the other way round. The flag
+// stays up until the next step begins, so a wake-up in between is seen by the next wait.
+static void wait_for_events(struct tf_reactor *reactor)
+{
+    atomic_store(&reactor->pool->is_starving, !tf_list_is_empty(&reactor->starved));
+    atomic_store(&reactor->is_asleep, 1);
+    uint64_t timeout_ns = time_to_next_deadline(reactor);
+    if (has_work(reactor)) {
+        atomic_store(&reactor->is_asleep, 0);
+        timeout_ns = 0;
+    }
+    if (atomic_load(&reactor->is_dead)) {
+        if (timeout_ns != 0) {
+            tf_park(&reactor->is_asleep, 1, TF_NEVER);
+        }
+        return;
+    }
+    enum tofu_status status = reactor->poller.ops->wait(
+        &reactor->poller, timeout_ns, reactor->events, TF_EVENTS_MAX, &reactor->event_count);
+    if (status != TOFU_OK) {
+        reactor->event_count = 0;
+        die(reactor);
+    }
+}
+
+bool tf_reactor_step(void *context)
+{
+    struct tf_reactor *reactor = context;
+    TF_ASSERT(tf_thread_is_current(&reactor->thread));
+    struct tf_list commands;
+    tf_list_init(&commands);
+
+    atomic_store(&reactor->is_asleep, 0);
+    reactor->now_ns = tf_clock_now();
+    tf_commands_take(&reactor->commands, &commands);
+    admit_posts(reactor);
+    tf_shutdown_run_commands(reactor, &commands);
+    note_events(reactor);
+    tf_connect_resolutions(reactor);
+    run_timers(reactor);
+    feed_starved(reactor);
+    step_ready(reactor);
+    settle_turn(reactor);
+    if (reactor->is_stopping) {
+        TF_ASSERT(tf_list_is_empty(&reactor->closed));
+        return false;
+    }
+    wait_for_events(reactor);
+    return true;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "engine/transfer.h"
+
+#include "base/assert.h"
+#include "engine/ending.h"
+
+/// Bytes written to one channel before others get a turn: one send may swallow any amount.
+#define TURN_WRITE_BYTES_MAX (1u << 20)
+
+static bool fail(struct tf_reactor *reactor, struct tf_channel *channel, int error)
+{
+    enum tofu_status reason =
+        tf_socket_error_is_disconnect(error) ? TOFU_PEER_DISCONNECTED : TOFU_SEND_FAILED;
+    tf_ending_begin_error(reactor, channel, reason, error, TF_ENDING_RESET);
+    return false;
+}
+
+// What is written whole has its fate; it goes back to the pool with the others of this turn.
+static void finish_messages(
+    struct tf_reactor *reactor, struct tf_channel *channel, struct tf_message_queue *finished)
+{
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    for (struct tofu_message *message = tf_message_queue_take(finished); message != NULL;
+         message = tf_message_queue_take(finished)) {
+        count++;
+        bytes += tf_message_wire_bytes(message);
+        if (message->header.opcode == TOFU_BYE_REQUEST) {
+            channel->is_bye_request_written = true;
+        }
+        tf_message_queue_append(&reactor->finished, message);
+    }
+    if (count > 0) {
+        struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
+        tf_slot_unload(reactor->table, slot, count, bytes);
+        tf_count(&reactor->counters.messages_sent, count);
+    }
+}
+
+bool tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    size_t written = 0;
+    while (channel->writer.queue.first != NULL) {
+        if (written >= TURN_WRITE_BYTES_MAX) {
+            tf_reactor_schedule(reactor, channel);
+            return true;
+        }
+        struct tf_segment segments[TF_SEGMENTS_MAX];
+        size_t segment_count =
+            tf_frame_writer_gather(&channel->writer, reactor->staging, segments, TF_SEGMENTS_MAX);
+        size_t size = 0;
+        int error = 0;
+        enum tf_io io =
+            tf_socket_send(channel->watch.socket, segments, segment_count, &size, &error);
+        if (io == TF_IO_WOULD_BLOCK) {
+            channel->is_write_blocked = true;
+            tf_reactor_touch(reactor, channel);
+            return true;
+        }
+        if (io != TF_IO_DONE) {
+            return fail(reactor, channel, error);
+        }
+        struct tf_message_queue finished = {0};
+        tf_frame_writer_advance(&channel->writer, size, &finished);
+        finish_messages(reactor, channel, &finished);
+        tf_count(&reactor->counters.bytes_sent, size);
+        channel->progress_ns = reactor->now_ns;
+        written += size;
+    }
+    return true;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "engine/shutdown.h"
+
+#include "base/assert.h"
+#include "engine/admit.h"
+#include "engine/ending.h"
+#include "engine/group.h"
+#include "engine/ids.h"
+#include "wire/header.h"
+
+enum tofu_status tf_shutdown_say_bye(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    enum tf_side side = (enum tf_side)channel->side;
+    enum tf_session session = (enum tf_session)channel->session;
+    bool answers = tf_rules_may_send(side, session, TOFU_BYE_RESPONSE);
+    uint8_t opcode = answers ? TOFU_BYE_RESPONSE : TOFU_BYE_REQUEST;
+    if (!tf_rules_may_send(side, session, opcode)) {
+        return TOFU_OK;
+    }
+    struct tofu_message *message = NULL;
+    enum tofu_status status = tf_pool_get(reactor->pool, TOFU_ALWAYS, &message);
+    if (status != TOFU_OK) {
+        return status;
+    }
+    message->header.opcode = opcode;
+    message->header.id = answers ? channel->peer_bye_id : tf_next_message_id();
+    tf_admit_own(reactor, channel, message);
+    return TOFU_OK;
+}
+
+static void end_gracefully(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    enum tofu_status status = TOFU_OK;
+    switch ((enum tf_phase)channel->phase) {
+    case TF_PHASE_OPENING:
+    case TF_PHASE_DRAINING:
+    case TF_PHASE_CLOSED:
+        return;
+    case TF_PHASE_LISTENING:
+        tf_ending_begin(reactor, channel, TOFU_OK, NULL, TF_ENDING_CLOSE);
+        return;
+    case TF_PHASE_HALF_OPEN:
+        tf_ending_begin(reactor, channel, TOFU_SHUTDOWN_STARTED, NULL, TF_ENDING_RESET);
+        return;
+    case TF_PHASE_RESOLVING:
+    case TF_PHASE_CONNECTING:
+    case TF_PHASE_OPEN:
+        break;
+    }
+    if (channel->side == TF_LISTENING) {
+        tf_ending_begin(reactor, channel, TOFU_SHUTDOWN_STARTED, NULL, TF_ENDING_CLOSE);
+        return;
+    }
+    // What is queued, the HelloRequest of a connect that is under way included, is sent first.
+    status = tf_shutdown_say_bye(reactor, channel);
+    if (status != TOFU_OK) {
+        tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_RESET);
+    }
+}
+
+typedef void (*channel_action)(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason);
+
+static void abort_channel(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
+{
+    if (channel->phase != TF_PHASE_CLOSED) {
+        tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_RESET);
+    }
+}
+
+static void shut_channel_down(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
+{
+    (void)reason;
+    end_gracefully(reactor, channel);
+}
+
+// An ending may free the channel at hand, but never another one.
+static void for_each_channel(
+    struct tf_reactor *reactor,
+    struct tofu_group *group,
+    channel_action action,
+    enum tofu_status reason)
+{
+    struct tf_list *link = group->channels.next;
+    while (link != &group->channels) {
+        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, group_link);
+        link = link->next;
+        action(reactor, channel, reason);
+    }
+}
+
+static void for_each_group(
+    struct tf_reactor *reactor, channel_action action, enum tofu_status reason)
+{
+    for (struct tf_list *link = reactor->groups.next; link != &reactor->groups; link = link->next) {
+        struct tofu_group *group = TF_CONTAINER_OF(link, struct tofu_group, reactor_link);
+        for_each_channel(reactor, group, action, reason);
+    }
+}
+
+void tf_shutdown_end_all(struct tf_reactor *reactor, enum tofu_status reason)
+{
+    for_each_group(reactor, abort_channel, reason);
+}
+
+// Undelivered notices and messages of a group that is gone go back to the pool.
+static void drop_outbox(struct tf_reactor *reactor, struct tofu_group *group)
+{
+    tf_list_remove(&group->outbox_link);
+    while (group->outbox_newest != NULL) {
+        struct tofu_message *message = group->outbox_newest;
+        group->outbox_newest = message->next;
+        tf_pool_put(reactor->pool, message);
+    }
+    group->outbox_oldest = NULL;
+}
+
+static void destroy_group(struct tf_reactor *reactor, struct tofu_group *group)
+{
+    group->is_destroyed = true;
+    drop_outbox(reactor, group);
+    for_each_channel(reactor, group, abort_channel, TOFU_CHANNEL_CLOSED);
+}
+
+static void stop(struct tf_reactor *reactor)
+{
+    for (struct tf_list *link = reactor->groups.next; link != &reactor->groups; link = link->next) {
+        destroy_group(reactor, TF_CONTAINER_OF(link, struct tofu_group, reactor_link));
+    }
+    reactor->is_stopping = true;
+}
+
+static void begin_shutdown(struct tf_reactor *reactor, struct tf_command *command)
+{
+    reactor->is_shutting_down = true;
+    reactor->shutdown = command;
+    for_each_group(reactor, shut_channel_down, TOFU_OK);
+}
+
+void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
+{
+    for (struct tf_list *link = tf_list_take_first(taken); link != NULL;
+         link = tf_list_take_first(taken)) {
+        struct tf_command *command = TF_CONTAINER_OF(link, struct tf_command, link);
+        switch (command->kind) {
+        case TF_COMMAND_DESTROY_GROUP:
+            destroy_group(reactor, command->group);
+            break;
+        case TF_COMMAND_SHUTDOWN:
+            begin_shutdown(reactor, command);
+            continue; // Finished when the last channel has ended.
+        case TF_COMMAND_ABORT:
+            tf_shutdown_end_all(reactor, TOFU_TIMED_OUT);
+            break;
+        case TF_COMMAND_STOP:
+            stop(reactor);
+            break;
+        }
+        tf_list_append(&reactor->running, link);
+    }
+}
+
+void tf_shutdown_finish_commands(struct tf_reactor *reactor)
+{
+    for (struct tf_list *link = tf_list_take_first(&reactor->running); link != NULL;
+         link = tf_list_take_first(&reactor->running)) {
+        struct tf_command *command = TF_CONTAINER_OF(link, struct tf_command, link);
+        if (command->kind == TF_COMMAND_DESTROY_GROUP) {
+            TF_ASSERT(tf_list_is_empty(&command->group->channels));
+            tf_list_remove(&command->group->reactor_link);
+        }
+        tf_command_finish(command);
+    }
+    bool is_empty =
+        atomic_load(&reactor->table->channel_count) == 0 && tf_list_is_empty(&reactor->half_open);
+    if (reactor->shutdown != NULL && is_empty) {
+        struct tf_command *shutdown = reactor->shutdown;
+        reactor->shutdown = NULL;
+        tf_command_finish(shutdown);
+    }
+}
+
+bool tf_shutdown_drops(struct tf_reactor *reactor, struct tofu_message *message)
+{
+    bool is_over = atomic_load(&reactor->pool->incoming_count) > reactor->pool->messages_max;
+    if (!is_over || !tf_opcode_is_regular(message->header.opcode)) {
+        return false;
+    }
+    tf_count(&reactor->counters.messages_dropped, 1);
+    tf_pool_put(reactor->pool, message);
+    return true;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Ending everything: with Byes (shutdown), or at once (abort, destroy). The I/O thread only.
+#ifndef TF_ENGINE_SHUTDOWN_H
+#define TF_ENGINE_SHUTDOWN_H
+
+#include "engine/channel.h"
+#include "engine/reactor.h"
+
+/// Runs the commands that were taken in this turn; those that are done are finished at its end.
+void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken);
+
+/// Finishes the commands of this turn, and the shutdown when nothing is left to end.
+void tf_shutdown_finish_commands(struct tf_reactor *reactor);
+
+/// Ends every channel of every group for `reason`.
+void tf_shutdown_end_all(struct tf_reactor *reactor, enum tofu_status reason);
+
+/// Answers the peer's ByeRequest if there is one, or else says Bye, if the session allows it.
+///
+/// @retval TOFU_ALLOCATION_FAILED  no memory: the channel must be aborted.
+TOFU_NODISCARD enum tofu_status tf_shutdown_say_bye(
+    struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// During a shutdown, takes and counts a regular message for which there is no budget; returns whether
+/// it did.
+bool tf_shutdown_drops(struct tf_reactor *reactor, struct tofu_message *message);
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Bytes in and out of a connection, and what the messages in them mean. The I/O thread only.
+//
+// send.c writes queued messages until the system would block or the turn's bound; receive.c reads until
+// it would block, the turn's bound, or the receiving budget is used up; delivery.c acts on each whole
+// message. Each may end the channel; then it returns false and the channel must not be touched.
+#ifndef TF_ENGINE_TRANSFER_H
+#define TF_ENGINE_TRANSFER_H
+
+#include <stdbool.h>
+
+#include "engine/channel.h"
+#include "engine/reactor.h"
+
+/// Does all a connection can do in this turn.
+void tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Goes on with a channel that was in line for the budget.
+void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Writes the queue.
+bool tf_send(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Reads frames.
+bool tf_receive(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Checks the header of an announced frame and finds a message for it.
+///
+/// @retval TOFU_OK          the reader has its message;
+/// @retval TOFU_POOL_EMPTY  the budget is used up: the channel must wait in line;
+/// others: the peer broke a rule, or there is no memory: the channel must end with this reason.
+TOFU_NODISCARD enum tofu_status tf_delivery_begin(
+    struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Takes a whole message from the reader and delivers it; a HelloRequest makes the connection a channel.
+///
+/// @retval others than TOFU_OK: the channel must end with this reason.
+TOFU_NODISCARD enum tofu_status tf_delivery_finish(
+    struct tf_reactor *reactor, struct tf_channel *channel);
+
+#endif
