@@ -19,8 +19,8 @@ _Noreturn void tf_assert_failed(const char *condition, const char *file, int lin
 
 #else
 
-#    define TF_ASSERT(condition)      ((void)sizeof(condition))
-#    define TF_ASSERT_SLOW(condition) ((void)sizeof(condition))
+#    define TF_ASSERT(condition)      ((void)sizeof(!(condition)))
+#    define TF_ASSERT_SLOW(condition) ((void)sizeof(!(condition)))
 #    define TF_UNREACHABLE()          ((void)0)
 
 #endif

@@ -110,11 +110,13 @@ void tf_admit_own(
     struct tf_reactor *reactor, struct tf_channel *channel, struct tofu_message *message)
 {
     struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
-    message->group = channel->group;
+    TF_ASSERT(message->group == NULL); // Nobody is told what becomes of it.
     message->ticket = channel->ticket;
     message->header.channel = channel->number;
     bool is_loaded = tf_slot_load(slot, tf_message_wire_bytes(message), UINT64_MAX, UINT64_MAX);
     TF_ASSERT(is_loaded);
     (void)is_loaded;
+    // If a racing poster announced the same already, its message will find the session moved on.
+    tf_slot_posted(slot, channel->ticket, message->header.opcode);
     queue_for_sending(reactor, channel, message);
 }

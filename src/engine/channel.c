@@ -20,6 +20,7 @@ struct tf_channel *tf_channel_create(
     tf_list_init(&channel->group_link);
     tf_list_init(&channel->ready_link);
     tf_list_init(&channel->starved_link);
+    tf_list_init(&channel->unfinished_link);
     tf_list_init(&channel->dirty_link);
     tf_list_init(&channel->phase_link);
     return channel;
@@ -29,6 +30,7 @@ void tf_channel_destroy(const struct tofu_allocator *allocator, struct tf_channe
 {
     TF_ASSERT(tf_list_is_empty(&channel->group_link) && tf_list_is_empty(&channel->ready_link));
     TF_ASSERT(tf_list_is_empty(&channel->starved_link));
+    TF_ASSERT(tf_list_is_empty(&channel->unfinished_link));
     TF_ASSERT(tf_list_is_empty(&channel->dirty_link) && tf_list_is_empty(&channel->phase_link));
     TF_ASSERT(channel->watch.socket == TF_SOCKET_NONE && channel->attempt == NULL);
     TF_ASSERT(channel->listener == NULL && channel->closing_notice == NULL);

@@ -73,11 +73,12 @@ struct tf_channel {
     uint64_t progress_ns;      ///< last byte either way while ending
     uint64_t starved_since_ns; ///< while is_starved
 
-    struct tf_list group_link;   ///< the group's channels
-    struct tf_list ready_link;   ///< can do something without the poller's word
-    struct tf_list starved_link; ///< waits in line for the receiving budget
-    struct tf_list dirty_link;   ///< interest to be reconciled
-    struct tf_list phase_link;   ///< resolving, half-open or closed ones
+    struct tf_list group_link;      ///< the group's channels
+    struct tf_list ready_link;      ///< can do something without the poller's word
+    struct tf_list starved_link;    ///< waits in line for the receiving budget
+    struct tf_list unfinished_link; ///< holds a message of the budget that is not whole yet
+    struct tf_list dirty_link;      ///< interest to be reconciled
+    struct tf_list phase_link;      ///< resolving, half-open or closed ones
 
     struct tofu_message *closing_notice; ///< reserved with the number
     struct tf_attempt *attempt;          ///< only while resolving and connecting

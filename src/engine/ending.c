@@ -11,7 +11,11 @@ void tf_ending_return_message(
 {
     struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
     tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
-    tf_notices_return(reactor, message, status);
+    if (message->group == NULL) {
+        tf_pool_put(reactor->pool, message); // The engine's own Bye.
+    } else {
+        tf_notices_return(reactor, message, status);
+    }
 }
 
 static void drop_attempt(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -60,6 +64,10 @@ static void leave_lists(struct tf_reactor *reactor, struct tf_channel *channel)
     }
     tf_list_remove(&channel->ready_link);
     tf_list_remove(&channel->starved_link);
+    if (!tf_list_is_empty(&channel->unfinished_link)) {
+        tf_list_remove(&channel->unfinished_link);
+        reactor->unfinished_count--;
+    }
     tf_list_remove(&channel->dirty_link);
     tf_list_remove(&channel->phase_link);
     tf_timers_remove(&reactor->timers, &channel->timer);

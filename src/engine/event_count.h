@@ -2,8 +2,9 @@
 // An event count: threads that wait for a condition which others make true without a lock.
 //
 // The waiter announces itself, reads the count, looks at the condition, and only then parks on the
-// count it read; whoever makes the condition true looks for waiters afterwards. Both first write and
-// then read, in one total order, so at least one of them sees the other.
+// count it read; whoever makes the condition true looks for waiters afterwards. At least one of them
+// sees the other, provided that the condition is changed and looked at either under one lock or by
+// sequentially consistent operations: then all four steps have one order.
 #ifndef TF_ENGINE_EVENT_COUNT_H
 #define TF_ENGINE_EVENT_COUNT_H
 
@@ -42,8 +43,7 @@ static inline uint32_t tf_event_count_park(
 /// Wakes all waiters, after the condition was made true; costs one load when there are none.
 static inline void tf_event_count_notify(struct tf_event_count *event_count)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&event_count->waiters, memory_order_relaxed) != 0) {
+    if (atomic_load(&event_count->waiters) != 0) {
         atomic_fetch_add(&event_count->count, 1);
         tf_unpark_all(&event_count->count);
     }

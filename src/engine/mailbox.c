@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "engine/mailbox.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "os/clock.h"
 #include "os/park.h"
 
 enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox)
 {
-    *mailbox = (struct tf_mailbox){0};
+    memset(mailbox, 0, sizeof *mailbox);
     return tf_mutex_open(&mailbox->event_lock);
 }
 

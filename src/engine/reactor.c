@@ -11,6 +11,7 @@
 #include "engine/listen.h"
 #include "engine/notices.h"
 #include "engine/shutdown.h"
+#include "engine/starvation.h"
 #include "engine/transfer.h"
 #include "os/clock.h"
 #include "os/park.h"
@@ -21,6 +22,7 @@ static void init_lists(struct tf_reactor *reactor)
     tf_list_init(&reactor->outboxes);
     tf_list_init(&reactor->ready);
     tf_list_init(&reactor->starved);
+    tf_list_init(&reactor->unfinished);
     tf_list_init(&reactor->dirty);
     tf_list_init(&reactor->resolving);
     tf_list_init(&reactor->half_open);
@@ -254,31 +256,6 @@ static void step_ready(struct tf_reactor *reactor)
     }
 }
 
-static bool may_feed(struct tf_reactor *reactor)
-{
-    return tf_pool_has_budget(reactor->pool) || reactor->is_shutting_down;
-}
-
-// First come, first served, each at most once a turn: fixed order and round-robin both let somebody wait
-// for ever.
-static void feed_starved(struct tf_reactor *reactor)
-{
-    struct tf_list now;
-    tf_list_init(&now);
-    tf_list_append_all(&now, &reactor->starved);
-    while (!tf_list_is_empty(&now) && may_feed(reactor)) {
-        struct tf_list *link = tf_list_take_first(&now);
-        tf_transfer_resume(reactor, TF_CONTAINER_OF(link, struct tf_channel, starved_link));
-    }
-    // Who was not reached stays in front of who starved again.
-    tf_list_append_all(&now, &reactor->starved);
-    tf_list_append_all(&reactor->starved, &now);
-    uint64_t incoming_count = atomic_load(&reactor->pool->incoming_count);
-    if (reactor->is_pool_empty && incoming_count <= reactor->pool->messages_max / 2) {
-        reactor->is_pool_empty = false;
-    }
-}
-
 static void reconcile(struct tf_reactor *reactor)
 {
     for (struct tf_list *link = tf_list_take_first(&reactor->dirty); link != NULL;
@@ -327,12 +304,14 @@ static bool has_work(struct tf_reactor *reactor)
 {
     return !tf_list_is_empty(&reactor->ready) || !tf_message_stack_is_empty(&reactor->posts) ||
            atomic_load(&reactor->commands.has_commands) || atomic_load(&reactor->has_resolutions) ||
-           (!tf_list_is_empty(&reactor->starved) && may_feed(reactor));
+           tf_starvation_can_end(reactor);
 }
 
 static uint64_t time_to_next_deadline(struct tf_reactor *reactor)
 {
     uint64_t next_ns = tf_timers_next(&reactor->timers);
+    uint64_t patience_ends_ns = tf_starvation_deadline(reactor);
+    next_ns = patience_ends_ns < next_ns ? patience_ends_ns : next_ns;
     if (next_ns == UINT64_MAX) {
         return UINT64_MAX;
     }
@@ -392,7 +371,7 @@ bool tf_reactor_step(void *context)
     note_events(reactor);
     tf_connect_resolutions(reactor);
     run_timers(reactor);
-    feed_starved(reactor);
+    tf_starvation_feed(reactor);
     step_ready(reactor);
     settle_turn(reactor);
     if (reactor->is_stopping) {

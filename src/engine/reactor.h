@@ -95,11 +95,14 @@ struct tf_reactor {
     struct tf_list outboxes; ///< groups with something to deliver
     struct tf_list ready;    ///< channels that can do something without the poller's word
     struct tf_list
-        starved;          ///< channels that wait for the receiving budget, first come first served
-    struct tf_list dirty; ///< channels whose interest may have changed
-    struct tf_list resolving; ///< channels that wait for a name
-    struct tf_list half_open; ///< accepted connections without a HelloRequest, the oldest first
-    struct tf_list closed;    ///< channels that wait to give their closing notice
+        starved; ///< channels that wait for the receiving budget, first come first served
+    struct tf_list
+        unfinished; ///< channels in the middle of a message, the longest without bytes first
+    uint64_t unfinished_count; ///< of those
+    struct tf_list dirty;      ///< channels whose interest may have changed
+    struct tf_list resolving;  ///< channels that wait for a name
+    struct tf_list half_open;  ///< accepted connections without a HelloRequest, the oldest first
+    struct tf_list closed;     ///< channels that wait to give their closing notice
     struct tf_tokens tokens;
     struct tf_timers timers;
 

@@ -11,7 +11,7 @@
 
 #include "base/assert.h"
 #include "engine/ending.h"
-#include "engine/notices.h"
+#include "engine/starvation.h"
 #include "os/error.h"
 
 /// Behind a payload with this much to come, only a small tail is read into the buffer: most of what
@@ -32,24 +32,11 @@ static enum outcome violate(
     return ENDED;
 }
 
-static void wait_in_line(struct tf_reactor *reactor, struct tf_channel *channel)
-{
-    if (!reactor->is_pool_empty) {
-        reactor->is_pool_empty = true;
-        reactor->pool_empty_episode++;
-        tf_count(&reactor->counters.pool_empty_episodes, 1);
-    }
-    tf_channel_starve(channel, reactor->now_ns);
-    tf_list_append(&reactor->starved, &channel->starved_link);
-    tf_reactor_touch(reactor, channel);
-    tf_notices_pool_empty(reactor, channel->group);
-}
-
 static enum outcome begin_frame(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     enum tofu_status status = tf_delivery_begin(reactor, channel);
     if (status == TOFU_POOL_EMPTY) {
-        wait_in_line(reactor, channel);
+        tf_starvation_begin(reactor, channel);
         return STARVED;
     }
     return status == TOFU_OK ? GO_ON : violate(reactor, channel, status);
@@ -88,8 +75,9 @@ static enum outcome parse(
 }
 
 // The clock of a frame runs from its first byte to its last, however often it is fed.
-static void note_frame_time(struct tf_reactor *reactor, struct tf_channel *channel)
+static void note_unfinished(struct tf_reactor *reactor, struct tf_channel *channel)
 {
+    tf_starvation_note_unfinished(reactor, channel);
     if (tf_frame_reader_fill(&channel->reader) == 0) {
         channel->frame_since_ns = 0;
     } else if (channel->frame_since_ns == 0) {
@@ -266,7 +254,7 @@ bool tf_receive(struct tf_reactor *reactor, struct tf_channel *channel)
     if (outcome == ENDED) {
         return false;
     }
-    note_frame_time(reactor, channel);
+    note_unfinished(reactor, channel);
     if (outcome == GO_ON && channel->can_read) {
         tf_reactor_schedule(reactor, channel);
     }
