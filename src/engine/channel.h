@@ -61,6 +61,7 @@ struct tf_channel {
     bool has_read_end : 1;           ///< the peer has sent all it will
     bool is_starved : 1;             ///< waits in line for a message to receive into
     bool is_send_shut : 1;           ///< shutdown(WR) was done
+    bool is_rest_told : 1;           ///< of a listener: the application knows that it rests
     bool is_bye_request_written : 1; ///< whole, so that it can be answered
 
     struct tf_frame_reader reader;

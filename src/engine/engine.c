@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/group.h"
+#include "engine/notices.h"
 #include "os/clock.h"
 
 static enum tofu_status open_parts(struct tofu_engine *engine)
@@ -164,19 +165,6 @@ enum tofu_status tofu_engine_get_within(
     return status;
 }
 
-// The notice "pool empty" is its group's, and serves again.
-static bool keeps_notice(struct tofu_message *message)
-{
-    if (message->population != TF_NOTICE || message->group == NULL) {
-        return false;
-    }
-    struct tofu_group *group = message->group;
-    struct tofu_message *none = NULL;
-    tofu_message_reset(message);
-    return !tf_gate_is_closed(&group->gate) &&
-           atomic_compare_exchange_strong(&group->pool_empty_notice, &none, message);
-}
-
 void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **message_pointer)
 {
     struct tofu_message *message = *message_pointer;
@@ -186,7 +174,7 @@ void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **message_p
     }
     TF_ASSERT(message->engine == engine);
 
-    if (!keeps_notice(message) && tf_pool_put(&engine->pool, message)) {
+    if (!tf_notices_come_home(message) && tf_pool_put(&engine->pool, message)) {
         tf_reactor_wake(&engine->reactor);
     }
     tf_gate_leave(&engine->gate);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/engine.h"
+#include "engine/notices.h"
 #include "os/clock.h"
 
 /// Dead groups that are kept before the longest dead one is used again: a stale handle should meet its
@@ -54,17 +55,15 @@ static void bury(struct tofu_group *group)
 
 static enum tofu_status open_group(struct tofu_engine *engine, struct tofu_group *group)
 {
-    struct tofu_message *notice = tf_pool_make_notice(&engine->pool);
-    if (notice == NULL) {
-        return TOFU_ALLOCATION_FAILED;
-    }
-    enum tofu_status status = tf_mailbox_open(&group->mailbox);
+    enum tofu_status status = tf_notices_reserve(&engine->pool, group);
     if (status != TOFU_OK) {
-        tf_pool_put(&engine->pool, notice);
         return status;
     }
-    notice->group = group;
-    atomic_store(&group->pool_empty_notice, notice);
+    status = tf_mailbox_open(&group->mailbox);
+    if (status != TOFU_OK) {
+        tf_notices_release(&engine->pool, group);
+        return status;
+    }
     atomic_store(&group->update_count, 0);
     tf_list_init(&group->channels);
     tf_list_init(&group->reactor_link);
@@ -152,12 +151,8 @@ void tf_group_close(struct tofu_group *group)
 // What remains of a group when nobody is inside and its channels have ended.
 static void close_rest(struct tofu_group *group)
 {
-    struct tf_pool *pool = &group->engine->pool;
     tf_group_drop_mail(group);
-    struct tofu_message *notice = atomic_exchange(&group->pool_empty_notice, NULL);
-    if (notice != NULL) {
-        tf_pool_put(pool, notice);
-    }
+    tf_notices_release(&group->engine->pool, group);
     tf_mailbox_close(&group->mailbox);
     group->magic = 0;
 }
@@ -178,6 +173,7 @@ void tf_group_free(struct tofu_group *group)
     if (group->magic == TF_GROUP_MAGIC) {
         close_rest(group);
     }
+    tf_notices_release(&group->engine->pool, group);
     tf_free(&group->engine->allocator, group, sizeof *group);
 }
 

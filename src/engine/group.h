@@ -20,6 +20,13 @@
 
 #define TF_GROUP_MAGIC 0x746f6667u
 
+/// Notices that are a group's own and serve again each time they are put back.
+enum tf_group_notice {
+    TF_NOTICE_POOL_EMPTY,    ///< reading rests for want of messages
+    TF_NOTICE_ACCEPT_FAILED, ///< a listener rests for want of descriptors
+};
+#define TF_GROUP_NOTICE_COUNT 2
+
 struct tofu_group {
     uint32_t magic;
     uint32_t index; ///< in the state words of its channels
@@ -27,9 +34,10 @@ struct tofu_group {
     struct tf_gate gate; ///< closed by destroy
     struct tf_mailbox mailbox;
     _Atomic uint64_t update_count; ///< updates in the mailbox
-    _Atomic(struct tofu_message *)
-        pool_empty_notice; ///< reserved; NULL while the application has it
-    struct tf_list link;   ///< engine's live or dead groups, under its lock
+    /// Reserved notices, one of each kind; NULL while the application has it. Such a message notes its
+    /// group, and its kind as its ticket.
+    _Atomic(struct tofu_message *) notices[TF_GROUP_NOTICE_COUNT];
+    struct tf_list link; ///< engine's live or dead groups, under its lock
     struct tf_command destroy;
 
     // The I/O thread's.

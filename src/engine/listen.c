@@ -124,6 +124,10 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
         "channel %u: accept: system error %d; resting",
         (unsigned)channel->number,
         error);
+    if (!channel->is_rest_told) {
+        channel->is_rest_told = true;
+        tf_notices_accept_failed(reactor, channel);
+    }
     channel->since_ns = reactor->now_ns + REST_NS;
     tf_reactor_arm(reactor, channel);
     tf_reactor_touch(reactor, channel);
@@ -136,6 +140,7 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
         int error = 0;
         switch (tf_listener_accept(channel->listener, &socket, &error)) {
         case TF_IO_DONE:
+            channel->is_rest_told = false;
             adopt_connection(reactor, channel, socket);
             break;
         case TF_IO_WOULD_BLOCK:

@@ -77,19 +77,109 @@ void tf_notices_fill_closing(
     (void)status; // The room was reserved.
 }
 
+static struct tofu_message *make_group_notice(
+    struct tf_pool *pool, struct tofu_group *group, uint32_t kind)
+{
+    struct tofu_message *notice = tf_pool_make_notice(pool);
+    if (notice != NULL) {
+        notice->group = group;
+        notice->ticket = kind;
+    }
+    return notice;
+}
+
+// Put into the pool it is nobody's any more.
+static void discard(struct tf_pool *pool, struct tofu_message *notice)
+{
+    if (notice != NULL) {
+        notice->group = NULL;
+        tf_pool_put(pool, notice);
+    }
+}
+
+void tf_notices_release(struct tf_pool *pool, struct tofu_group *group)
+{
+    for (uint32_t kind = 0; kind < TF_GROUP_NOTICE_COUNT; kind++) {
+        discard(pool, atomic_exchange(&group->notices[kind], NULL));
+    }
+}
+
+enum tofu_status tf_notices_reserve(struct tf_pool *pool, struct tofu_group *group)
+{
+    for (uint32_t kind = 0; kind < TF_GROUP_NOTICE_COUNT; kind++) {
+        struct tofu_message *notice = make_group_notice(pool, group, kind);
+        // A put that raced with the end of the group's former life may have left one here.
+        discard(pool, atomic_exchange(&group->notices[kind], notice));
+        if (notice == NULL) {
+            tf_notices_release(pool, group);
+            return TOFU_ALLOCATION_FAILED;
+        }
+    }
+    return TOFU_OK;
+}
+
+static bool is_group_notice(const struct tofu_message *message)
+{
+    return message->population == TF_NOTICE && message->group != NULL;
+}
+
+bool tf_notices_come_home(struct tofu_message *message)
+{
+    if (!is_group_notice(message) || tf_gate_is_closed(&message->group->gate)) {
+        return false;
+    }
+    struct tofu_message *none = NULL;
+    tofu_message_reset(message);
+    return atomic_compare_exchange_strong(
+        &message->group->notices[message->ticket], &none, message);
+}
+
+void tf_notices_replace(struct tf_pool *pool, struct tofu_message *message)
+{
+    if (!is_group_notice(message)) {
+        return;
+    }
+    struct tofu_group *group = message->group;
+    struct tofu_message *notice = make_group_notice(pool, group, message->ticket);
+    struct tofu_message *none = NULL;
+    if (!atomic_compare_exchange_strong(&group->notices[message->ticket], &none, notice)) {
+        discard(pool, notice);
+    }
+}
+
+// Returns false if the application still holds the last one.
+static bool tell_group(
+    struct tf_reactor *reactor,
+    struct tofu_group *group,
+    enum tf_group_notice kind,
+    struct tofu_header header)
+{
+    struct tofu_message *notice = atomic_exchange(&group->notices[kind], NULL);
+    if (notice == NULL) {
+        return false;
+    }
+    header.opcode = TOFU_SIGNAL;
+    header.origin = TOFU_ENGINE;
+    notice->header = header;
+    tf_notices_deliver(reactor, group, notice);
+    return true;
+}
+
 void tf_notices_pool_empty(struct tf_reactor *reactor, struct tofu_group *group)
 {
     if (group->pool_empty_episode == reactor->pool_empty_episode || group->is_destroyed) {
         return;
     }
-    struct tofu_message *notice = atomic_exchange(&group->pool_empty_notice, NULL);
-    if (notice == NULL) {
-        return; // The application still holds the last one.
+    struct tofu_header header = {.status = TOFU_POOL_EMPTY};
+    if (tell_group(reactor, group, TF_NOTICE_POOL_EMPTY, header)) {
+        group->pool_empty_episode = reactor->pool_empty_episode;
     }
-    group->pool_empty_episode = reactor->pool_empty_episode;
-    notice->header = (struct tofu_header){
-        .opcode = TOFU_SIGNAL, .origin = TOFU_ENGINE, .status = TOFU_POOL_EMPTY};
-    tf_notices_deliver(reactor, group, notice);
+}
+
+void tf_notices_accept_failed(struct tf_reactor *reactor, struct tf_channel *listener)
+{
+    struct tofu_header header = {.channel = listener->number, .status = TOFU_ACCEPT_FAILED};
+    tell_group(reactor, listener->group, TF_NOTICE_ACCEPT_FAILED, header);
 }
 
 void tf_notices_flush(struct tf_reactor *reactor)

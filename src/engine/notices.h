@@ -28,6 +28,25 @@ struct tofu_message *tf_notices_reserve_closing(struct tf_pool *pool);
 /// Tells a group, once per episode, that reading rests for want of messages.
 void tf_notices_pool_empty(struct tf_reactor *reactor, struct tofu_group *group);
 
+/// Tells a listener's group that it rests for want of descriptors.
+void tf_notices_accept_failed(struct tf_reactor *reactor, struct tf_channel *listener);
+
+/// Reserves a group's own notices. Threads: any.
+///
+/// @retval TOFU_ALLOCATION_FAILED  no memory; nothing is reserved.
+TOFU_NODISCARD enum tofu_status tf_notices_reserve(struct tf_pool *pool, struct tofu_group *group);
+
+/// Gives the reserved notices that are at home back to the pool. Threads: any.
+void tf_notices_release(struct tf_pool *pool, struct tofu_group *group);
+
+/// Takes a group's own notice home when it is put back; returns false if the message is none, or the
+/// group has ended or has another by now: then it is the pool's. Threads: any.
+bool tf_notices_come_home(struct tofu_message *message);
+
+/// The application posts a group's own notice on as an ordinary message: the group gets another one if
+/// there is memory, and does without if not. Threads: any.
+void tf_notices_replace(struct tf_pool *pool, struct tofu_message *message);
+
 /// Hands every outbox over to its mailbox.
 void tf_notices_flush(struct tf_reactor *reactor);
 

@@ -51,22 +51,6 @@ static enum tofu_status check_message(
     return message->body.size > limits->body_bytes_max ? TOFU_INVALID_BODY_LEN : TOFU_OK;
 }
 
-// The pool-empty notice was posted on as an ordinary message: its group gets another one if there is
-// memory, and does without if not.
-static void replace_pool_empty_notice(struct tofu_engine *engine, struct tofu_group *group)
-{
-    struct tofu_message *notice = tf_pool_make_notice(&engine->pool);
-    if (notice == NULL) {
-        return;
-    }
-    notice->group = group;
-    struct tofu_message *none = NULL;
-    if (!atomic_compare_exchange_strong(&group->pool_empty_notice, &none, notice)) {
-        notice->group = NULL;
-        tf_pool_put(&engine->pool, notice);
-    }
-}
-
 // Nothing can fail any more: the message is the engine's.
 static void accept(
     struct tofu_group *group,
@@ -87,9 +71,7 @@ static void accept(
     if (accepted_out != NULL) {
         *accepted_out = message->header;
     }
-    if (message->population == TF_NOTICE && message->group != NULL) {
-        replace_pool_empty_notice(engine, message->group);
-    }
+    tf_notices_replace(&engine->pool, message);
     message->group = group;
     message->ticket = ticket;
     bool must_wake = tf_pool_adopt(&engine->pool, message);
