@@ -101,6 +101,10 @@ void tf_ending_begin(
 {
     TF_ASSERT(channel->phase != TF_PHASE_CLOSED);
 
+    if (channel->number != 0) {
+        // First, because the detail may be the words of a query that goes with the attempt.
+        tf_notices_fill_closing(channel, reason, detail);
+    }
     drop_attempt(reactor, channel);
     drop_socket(reactor, channel, how);
     drop_unread(reactor, channel);
@@ -120,7 +124,6 @@ void tf_ending_begin(
 
     tf_slot_close(tf_table_slot(reactor->table, channel->number));
     return_queued(reactor, channel, reason);
-    tf_notices_fill_closing(channel, reason, detail);
     tf_count(&reactor->counters.channels_graceful, reason == TOFU_OK ? 1 : 0);
     tf_list_append(&reactor->closed, &channel->phase_link);
 }

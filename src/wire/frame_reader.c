@@ -21,6 +21,9 @@ static uint32_t payload_bytes(const struct tofu_message *message)
 // Copies what the payload still needs, text headers first; returns how much that was.
 static size_t payload_copy(struct tf_frame_reader *reader, const uint8_t *bytes, size_t size)
 {
+    if (size == 0) {
+        return 0;
+    }
     const struct tf_bytes *text = &reader->message->text;
     const struct tf_bytes *body = &reader->message->body;
     size_t fill = reader->payload_fill;
