@@ -54,31 +54,6 @@ struct tofu_options {
     enum tofu_log_level log_level;   ///< the least important level that is logged [TOFU_LOG_ERROR]
 };
 
-/// What an engine counted since it was created, and what it holds now. Set struct_size first.
-struct tofu_stats {
-    size_t struct_size; ///< sizeof(struct tofu_stats), or 0: the layout of version 1
-
-    uint64_t messages_sent;        ///< handed whole to the kernel
-    uint64_t messages_received;    ///< delivered to groups, notices not counted
-    uint64_t messages_returned;    ///< came back to their group with a status
-    uint64_t messages_dropped;     ///< accepted, but their group was destroyed before a fate came
-    uint64_t bytes_sent;           ///< given to sockets
-    uint64_t bytes_received;       ///< taken from sockets
-    uint64_t connections_accepted; ///< by all listeners
-    uint64_t connections_refused;  ///< closed before a valid HelloRequest came
-    uint64_t channels_opened;      ///< channels that got a number
-    uint64_t channels_closed;      ///< channels whose closing notice is out
-    uint64_t pool_empty_episodes;  ///< times that reading had to rest for want of messages
-    uint64_t turns;                ///< rounds of the I/O thread's loop
-    uint64_t wakeups;              ///< times that another thread had to wake it
-
-    uint64_t channels;          ///< gauge: channels with a number
-    uint64_t half_open;         ///< gauge: accepted connections before their HelloRequest
-    uint64_t messages_alive;    ///< gauge: messages made and not yet freed
-    uint64_t messages_idle;     ///< gauge: messages in the pool
-    uint64_t messages_incoming; ///< gauge: received messages under way or with the application
-};
-
 /// How a shutdown went. Set struct_size first.
 struct tofu_shutdown_report {
     size_t struct_size; ///< sizeof(struct tofu_shutdown_report), or 0: the layout of version 1
@@ -163,14 +138,6 @@ TOFU_API void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **
 /// @retval TOFU_FORKED       the engine is the parent process's.
 TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_shutdown(
     struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report);
-
-/// Reads the counters and gauges. Each is exact at some moment during the call.
-///
-/// Threads: any. Blocks: never; takes the pool's lock.
-/// @retval TOFU_NOT_ALLOWED  stats->struct_size is none that this version knows.
-/// @retval TOFU_FORKED       the engine is the parent process's.
-TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_stats(
-    const struct tofu_engine *engine, struct tofu_stats *stats);
 
 TOFU_EXTERN_C_END
 

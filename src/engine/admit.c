@@ -11,6 +11,7 @@ static void open_channel(
     struct tf_reactor *reactor, struct tf_channel *channel, struct tofu_message *message)
 {
     channel->opening_id = message->header.id;
+    message->queued_ns = reactor->now_ns;
     tf_message_queue_append(&channel->writer.queue, message);
     tf_reactor_adopt(reactor, channel);
     tf_count(&reactor->counters.channels_opened, 1);
@@ -45,6 +46,7 @@ static void queue_for_sending(
 {
     channel->session =
         (uint8_t)tf_rules_after_send((enum tf_session)channel->session, message->header.opcode);
+    message->queued_ns = reactor->now_ns;
     tf_message_queue_append(&channel->writer.queue, message);
     if (message->header.opcode == TOFU_BYE_REQUEST || channel->session == TF_SESSION_ENDED) {
         channel->progress_ns = reactor->now_ns;

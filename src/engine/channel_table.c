@@ -93,6 +93,14 @@ static enum tofu_status choose_number(struct tf_channel_table *table, uint16_t *
     return TOFU_OK;
 }
 
+static void reset_counters(struct tf_channel_counters *counters)
+{
+    atomic_store(&counters->messages_sent, 0);
+    atomic_store(&counters->messages_received, 0);
+    atomic_store(&counters->bytes_sent, 0);
+    atomic_store(&counters->bytes_received, 0);
+}
+
 enum tofu_status tf_table_add(
     struct tf_channel_table *table,
     struct tf_channel *channel,
@@ -115,6 +123,7 @@ enum tofu_status tf_table_add(
     struct tf_slot *slot = tf_table_slot(table, number);
     TF_ASSERT(!tf_slot_state(slot).is_open);
     slot->channel = channel;
+    reset_counters(&slot->counters);
     struct tf_slot_state state = {
         .ticket = tf_slot_state(slot).ticket + 1,
         .group_index = group_index,
@@ -210,4 +219,11 @@ void tf_slot_unload(
 bool tf_slot_is_loaded(struct tf_slot *slot)
 {
     return atomic_load(&slot->load) != 0;
+}
+
+void tf_slot_read_load(struct tf_slot *slot, uint64_t *messages_out, uint64_t *bytes_out)
+{
+    uint64_t load = atomic_load(&slot->load);
+    *messages_out = load / LOAD_MESSAGE;
+    *bytes_out = LOAD_BYTES(load);
 }

@@ -18,6 +18,7 @@
 #include <tofu/allocator.h>
 #include <tofu/status.h>
 
+#include "engine/counters.h"
 #include "engine/event_count.h"
 #include "os/thread.h"
 #include "wire/rules.h"
@@ -40,7 +41,8 @@ struct tf_slot {
     _Atomic uint64_t state;     ///< struct tf_slot_state, packed
     _Atomic uint64_t load;      ///< messages and bytes accepted and without a fate
     struct tf_channel *channel; ///< the I/O thread's, once it took the opening message
-    uint16_t next_free;         ///< under the table's lock
+    struct tf_channel_counters counters;
+    uint16_t next_free; ///< under the table's lock
 };
 
 #define TF_SLOTS_PER_PAGE 256
@@ -102,5 +104,8 @@ void tf_slot_unload(
     struct tf_channel_table *table, struct tf_slot *slot, uint64_t messages, uint64_t bytes);
 
 bool tf_slot_is_loaded(struct tf_slot *slot);
+
+/// Takes the load word apart.
+void tf_slot_read_load(struct tf_slot *slot, uint64_t *messages_out, uint64_t *bytes_out);
 
 #endif

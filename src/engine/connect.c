@@ -33,6 +33,10 @@ static enum tofu_status make_attempt(struct tf_reactor *reactor, struct tf_chann
     if (status != TOFU_OK) {
         return status;
     }
+    if (attempt->address.transport == TOFU_TCP && attempt->address.host[0] == '\0') {
+        TF_ASSERT(channel->side == TF_LISTENING);
+        return TOFU_OK; // All interfaces: opening the listener says what that means here.
+    }
     if (tf_endpoint_from_address(&attempt->address, &attempt->single)) {
         attempt->endpoints = &attempt->single;
         attempt->endpoint_count = 1;

@@ -63,7 +63,7 @@ static enum tofu_status become_channel(struct tf_reactor *reactor, struct tf_cha
     channel->closing_notice = notice;
     channel->phase = TF_PHASE_OPEN;
     tf_list_remove(&channel->phase_link);
-    tf_count(&reactor->counters.half_open, UINT64_MAX); // One less.
+    tf_uncount(&reactor->counters.half_open);
     tf_count(&reactor->counters.channels_opened, 1);
     return TOFU_OK;
 }
@@ -79,6 +79,16 @@ static void move_session(struct tf_reactor *reactor, struct tf_channel *channel,
         channel->phase = TF_PHASE_DRAINING;
         tf_reactor_arm(reactor, channel);
     }
+}
+
+static void count_received(
+    struct tf_reactor *reactor, struct tf_channel *channel, const struct tofu_message *message)
+{
+    struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
+    tf_count(&slot->counters.messages_received, 1);
+    tf_count(&slot->counters.bytes_received, tf_message_wire_bytes(message));
+    tf_count(&channel->group->counters.messages_received, 1);
+    tf_count(&reactor->counters.messages_received, 1);
 }
 
 enum tofu_status tf_delivery_finish(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -102,7 +112,7 @@ enum tofu_status tf_delivery_finish(struct tf_reactor *reactor, struct tf_channe
     if (reactor->is_shutting_down && tf_shutdown_drops(reactor, message)) {
         return TOFU_OK;
     }
-    tf_count(&reactor->counters.messages_received, 1);
+    count_received(reactor, channel, message);
     tf_notices_deliver(reactor, channel->group, message);
     bool engine_answers = reactor->is_shutting_down && opcode == TOFU_BYE_REQUEST;
     return engine_answers ? tf_shutdown_say_bye(reactor, channel) : TOFU_OK;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "engine/group.h"
 #include "engine/notices.h"
 #include "os/error.h"
 
@@ -60,7 +61,7 @@ static void drop_unread(struct tf_reactor *reactor, struct tf_channel *channel)
 static void leave_lists(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     if (channel->phase == TF_PHASE_HALF_OPEN) {
-        tf_count(&reactor->counters.half_open, UINT64_MAX); // One less.
+        tf_uncount(&reactor->counters.half_open);
     }
     tf_list_remove(&channel->ready_link);
     tf_list_remove(&channel->starved_link);
@@ -75,6 +76,7 @@ static void leave_lists(struct tf_reactor *reactor, struct tf_channel *channel)
 
 static void free_channel(struct tf_reactor *reactor, struct tf_channel *channel)
 {
+    tf_uncount(&channel->group->counters.channels);
     tf_list_remove(&channel->group_link);
     tf_list_remove(&channel->phase_link);
     tf_channel_destroy(reactor->allocator, channel);
@@ -101,6 +103,7 @@ void tf_ending_begin(
 {
     TF_ASSERT(channel->phase != TF_PHASE_CLOSED);
 
+    tf_count(&reactor->counters.deadlines_missed, reason == TOFU_TIMED_OUT ? 1 : 0);
     if (channel->number != 0) {
         // First, because the detail may be the words of a query that goes with the attempt.
         tf_notices_fill_closing(channel, reason, detail);

@@ -2,6 +2,8 @@
 // The public functions of a group but posting, and how groups come and go.
 #include "engine/group.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/engine.h"
@@ -65,6 +67,7 @@ static enum tofu_status open_group(struct tofu_engine *engine, struct tofu_group
         return status;
     }
     atomic_store(&group->update_count, 0);
+    memset(&group->counters, 0, sizeof group->counters);
     tf_list_init(&group->channels);
     tf_list_init(&group->reactor_link);
     tf_list_init(&group->outbox_link);
@@ -203,6 +206,16 @@ static enum tofu_status enter(struct tofu_group *group)
     return tf_gate_enter(&group->gate) ? TOFU_OK : TOFU_SHUTDOWN_STARTED;
 }
 
+static void note_taken(struct tofu_group *group, struct tofu_message *message)
+{
+    if (message->is_update) {
+        message->is_update = false;
+        atomic_fetch_sub(&group->update_count, 1);
+    } else {
+        tf_count(&group->counters.taken, 1);
+    }
+}
+
 enum tofu_status tofu_group_wait(
     struct tofu_group *group, uint64_t timeout_ns, struct tofu_message **message_out)
 {
@@ -212,9 +225,8 @@ enum tofu_status tofu_group_wait(
         return status;
     }
     status = tf_mailbox_wait(&group->mailbox, timeout_ns, message_out);
-    if (*message_out != NULL && (*message_out)->is_update) {
-        (*message_out)->is_update = false;
-        atomic_fetch_sub(&group->update_count, 1);
+    if (*message_out != NULL) {
+        note_taken(group, *message_out);
     }
     tf_gate_leave(&group->gate);
     return status;

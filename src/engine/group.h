@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "engine/commands.h"
+#include "engine/counters.h"
 #include "engine/gate.h"
 #include "engine/mailbox.h"
 #include "wire/message.h"
@@ -37,6 +38,7 @@ struct tofu_group {
     /// Reserved notices, one of each kind; NULL while the application has it. Such a message notes its
     /// group, and its kind as its ticket.
     _Atomic(struct tofu_message *) notices[TF_GROUP_NOTICE_COUNT];
+    struct tf_group_counters counters;
     struct tf_list link; ///< engine's live or dead groups, under its lock
     struct tf_command destroy;
 

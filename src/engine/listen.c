@@ -124,6 +124,7 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
         "channel %u: accept: system error %d; resting",
         (unsigned)channel->number,
         error);
+    tf_count(&reactor->counters.accepts_failed, 1);
     if (!channel->is_rest_told) {
         channel->is_rest_told = true;
         tf_notices_accept_failed(reactor, channel);

@@ -13,6 +13,7 @@ void tf_notices_deliver(
         tf_pool_put(reactor->pool, message);
         return;
     }
+    tf_count(&group->counters.delivered, 1);
     message->next = group->outbox_newest;
     group->outbox_newest = message;
     if (group->outbox_oldest == NULL) {
@@ -37,6 +38,7 @@ void tf_notices_return(
     message->header.status = (uint8_t)status;
     if (!message->group->is_destroyed && status != TOFU_OK) {
         tf_count(&reactor->counters.messages_returned, 1);
+        tf_count(&message->group->counters.messages_returned, 1);
     }
     tf_notices_deliver(reactor, message->group, message);
 }

@@ -141,6 +141,7 @@ void tf_reactor_arm(struct tf_reactor *reactor, struct tf_channel *channel)
 void tf_reactor_adopt(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tofu_group *group = channel->group;
+    tf_count(&group->counters.channels, 1);
     tf_list_append(&group->channels, &channel->group_link);
     if (tf_list_is_empty(&group->reactor_link)) {
         tf_list_append(&reactor->groups, &group->reactor_link);
@@ -307,7 +308,7 @@ static bool has_work(struct tf_reactor *reactor)
            tf_starvation_can_end(reactor);
 }
 
-static uint64_t time_to_next_deadline(struct tf_reactor *reactor)
+static uint64_t time_to_next_deadline(struct tf_reactor *reactor, uint64_t now_ns)
 {
     uint64_t next_ns = tf_timers_next(&reactor->timers);
     uint64_t patience_ends_ns = tf_starvation_deadline(reactor);
@@ -315,7 +316,6 @@ static uint64_t time_to_next_deadline(struct tf_reactor *reactor)
     if (next_ns == UINT64_MAX) {
         return UINT64_MAX;
     }
-    uint64_t now_ns = tf_clock_now();
     return next_ns > now_ns ? next_ns - now_ns : 0;
 }
 
@@ -337,7 +337,9 @@ static void wait_for_events(struct tf_reactor *reactor)
 {
     atomic_store(&reactor->pool->is_starving, !tf_list_is_empty(&reactor->starved));
     atomic_store(&reactor->is_asleep, 1);
-    uint64_t timeout_ns = time_to_next_deadline(reactor);
+    uint64_t now_ns = tf_clock_now();
+    tf_histogram_add(&reactor->counters.loop_lag, now_ns - reactor->now_ns);
+    uint64_t timeout_ns = time_to_next_deadline(reactor, now_ns);
     if (has_work(reactor)) {
         atomic_store(&reactor->is_asleep, 0);
         timeout_ns = 0;

@@ -19,6 +19,7 @@
 #include "engine/channel.h"
 #include "engine/channel_table.h"
 #include "engine/commands.h"
+#include "engine/counters.h"
 #include "engine/mailbox.h"
 #include "engine/message_stack.h"
 #include "engine/pool.h"
@@ -34,30 +35,6 @@
 /// What one receive brings at most, shared by all channels; and what is gathered for one send.
 #define TF_RECEIVE_BUFFER_BYTES (64u << 10)
 #define TF_STAGING_BYTES        (256u << 10)
-
-/// Counters with one writer, the I/O thread, and any readers.
-struct tf_counters {
-    _Atomic uint64_t messages_sent;
-    _Atomic uint64_t messages_received;
-    _Atomic uint64_t messages_returned;
-    _Atomic uint64_t messages_dropped;
-    _Atomic uint64_t bytes_sent;
-    _Atomic uint64_t bytes_received;
-    _Atomic uint64_t connections_accepted;
-    _Atomic uint64_t connections_refused;
-    _Atomic uint64_t channels_opened;
-    _Atomic uint64_t channels_closed;
-    _Atomic uint64_t channels_graceful; ///< of those closed, by Byes
-    _Atomic uint64_t pool_empty_episodes;
-    _Atomic uint64_t turns;
-    _Atomic uint64_t half_open; ///< a gauge
-};
-
-static inline void tf_count(_Atomic uint64_t *counter, uint64_t amount)
-{
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + amount, memory_order_relaxed);
-}
 
 /// The one receive buffer. While a starved channel has unparsed bytes in it, it is that channel's, and
 /// the others read frame by frame straight to where the bytes belong.

@@ -28,6 +28,7 @@ enum outcome {
 static enum outcome violate(
     struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
 {
+    tf_count(&reactor->counters.rules_broken, reason == TOFU_ALLOCATION_FAILED ? 0 : 1);
     tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_RESET);
     return ENDED;
 }

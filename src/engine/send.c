@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "engine/ending.h"
+#include "engine/group.h"
 
 /// Bytes written to one channel before others get a turn: one send may swallow any amount.
 #define TURN_WRITE_BYTES_MAX (1u << 20)
@@ -25,6 +26,7 @@ static void finish_messages(
          message = tf_message_queue_take(finished)) {
         count++;
         bytes += tf_message_wire_bytes(message);
+        tf_histogram_add(&reactor->counters.queue_dwell, reactor->now_ns - message->queued_ns);
         if (message->header.opcode == TOFU_BYE_REQUEST) {
             channel->is_bye_request_written = true;
         }
@@ -33,6 +35,9 @@ static void finish_messages(
     if (count > 0) {
         struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
         tf_slot_unload(reactor->table, slot, count, bytes);
+        tf_count(&slot->counters.messages_sent, count);
+        tf_count(&slot->counters.bytes_sent, bytes);
+        tf_count(&channel->group->counters.messages_sent, count);
         tf_count(&reactor->counters.messages_sent, count);
     }
 }

@@ -201,7 +201,7 @@ enum tf_session tf_rules_after_send(enum tf_session session, uint8_t opcode)
     case TOFU_HELLO_RESPONSE:
         return moved(session, moves[session].hello_response);
     case TOFU_BYE_REQUEST:
-        // A listener's session is new for good: its ByeRequest has no answer, so it is the end.
+        // Only a listener may say Bye in NEW, and nobody answers it: that is its end.
         return session == TF_SESSION_NEW ? TF_SESSION_ENDED
                                          : moved(session, moves[session].our_bye_request);
     case TOFU_BYE_RESPONSE:
