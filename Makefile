@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# Short ways to say what CMakePresets.json and scripts/ do.
+#
+#   make            build the debug preset           make check    layout, layers, house rules
+#   make test       build and run all tests          make format   lay out all C files
+#   make demo       build and run the main job       make asan     tests under ASan and UBSan
+#   make repeat     tests N times (N=100)            make tsan     tests under ThreadSanitizer
+#   make release    build the release preset         make ci       everything CI runs
+#   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
+#
+# A target that needs something not installed installs it first (scripts/bootstrap).
+
+PREFIX ?= /usr/local
+N ?= 100
+
+.PHONY: all build test demo repeat release install check format asan tsan ci clean bootstrap
+
+all: build
+
+bootstrap:
+	@scripts/bootstrap
+
+build: bootstrap
+	@scripts/build debug
+
+release: bootstrap
+	@scripts/build release
+
+test: bootstrap
+	@scripts/test debug
+
+asan: bootstrap
+	@scripts/test asan
+
+tsan: bootstrap
+	@scripts/test tsan
+
+repeat: bootstrap
+	@scripts/test debug --repeat until-fail:$(N)
+
+demo: release
+	@scripts/demo
+
+install: release
+	cmake --install build/release --prefix '$(PREFIX)'
+
+check: bootstrap
+	@scripts/format --check
+	@scripts/check_layers.py --self-test
+	@scripts/check_layers.py
+	@scripts/check_rules.py --self-test
+	@scripts/check_rules.py
+
+format: bootstrap
+	@scripts/format
+
+ci:
+	@.ci/run
+
+clean:
+	rm -rf build

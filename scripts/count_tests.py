@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Sums up test runs: count_tests.py BUILD_FOLDER...
+
+Reads the junit.xml that CTest left in each folder and prints `N passed, N failed, N skipped`. A
+folder without results, or without tests, is an error: nothing was shown there.
+"""
+import pathlib
+import sys
+import xml.etree.ElementTree
+
+
+def main(folders: list[str]) -> int:
+    passed = failed = skipped = 0
+    for folder in folders:
+        results = pathlib.Path(folder) / "junit.xml"
+        if not results.is_file():
+            print(f"count_tests: {folder} has no results", file=sys.stderr)
+            return 2
+        suite = xml.etree.ElementTree.parse(results).getroot()
+        tests, failures, skips, disabled = (
+            int(suite.attrib[name]) for name in ("tests", "failures", "skipped", "disabled")
+        )
+        if tests == 0:
+            print(f"count_tests: {folder} ran no test", file=sys.stderr)
+            return 2
+        passed += tests - failures - skips - disabled
+        failed += failures
+        skipped += skips + disabled
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not folders else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
