@@ -7,13 +7,23 @@
 #include "engine/notices.h"
 #include "os/error.h"
 
+// What only ends a channel has its fate in the closing notice, whoever was first; so has a Bye that the
+// engine itself said at shutdown.
+static bool is_consumed(const struct tofu_message *message, enum tf_side side)
+{
+    uint8_t opcode = message->header.opcode;
+    bool ends_listener = side == TF_LISTENING && opcode != TOFU_WELCOME_REQUEST;
+    return opcode == TOFU_BYE_SIGNAL || ends_listener || message->group == NULL;
+}
+
 void tf_ending_return_message(
     struct tf_reactor *reactor, struct tofu_message *message, enum tofu_status status)
 {
     struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
+    enum tf_side side = tf_slot_state(slot).side;
     tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
-    if (message->group == NULL) {
-        tf_pool_put(reactor->pool, message); // The engine's own Bye.
+    if (is_consumed(message, side)) {
+        tf_pool_put(reactor->pool, message);
     } else {
         tf_notices_return(reactor, message, status);
     }
