@@ -60,7 +60,7 @@ TOFU_API struct tofu_header *tofu_message_header(struct tofu_message *message);
 TOFU_API TOFU_NODISCARD enum tofu_status tofu_message_set_body(
     struct tofu_message *message, const void *bytes, size_t size);
 
-/// Appends a copy of `size` bytes to the body.
+/// Appends a copy of `size` bytes to the body; they may be a piece of it.
 ///
 /// @retval TOFU_INVALID_BODY_LEN   the body would be over TOFU_PART_BYTES_MAX; it is unchanged.
 /// @retval TOFU_ALLOCATION_FAILED  no memory; the body is unchanged.

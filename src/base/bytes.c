@@ -9,6 +9,26 @@
 // Below this a buffer grows at once to this: most text headers and bodies are smaller.
 #define FIRST_CAPACITY 64u
 
+// Moves the bytes to a larger block and leaves the old one in `*old`, to be freed by the caller.
+static bool move_to_larger(
+    struct tf_bytes *bytes,
+    const struct tofu_allocator *allocator,
+    size_t capacity,
+    struct tf_bytes *old)
+{
+    uint8_t *data = tf_alloc(allocator, capacity);
+    if (data == NULL) {
+        return false;
+    }
+    if (bytes->size > 0) {
+        memcpy(data, bytes->data, bytes->size);
+    }
+    *old = *bytes;
+    bytes->data = data;
+    bytes->capacity = (uint32_t)capacity;
+    return true;
+}
+
 bool tf_bytes_reserve(
     struct tf_bytes *bytes, const struct tofu_allocator *allocator, size_t capacity)
 {
@@ -17,16 +37,11 @@ bool tf_bytes_reserve(
     if (capacity <= bytes->capacity) {
         return true;
     }
-    uint8_t *data = tf_alloc(allocator, capacity);
-    if (data == NULL) {
+    struct tf_bytes old;
+    if (!move_to_larger(bytes, allocator, capacity, &old)) {
         return false;
     }
-    if (bytes->size > 0) {
-        memcpy(data, bytes->data, bytes->size);
-    }
-    tf_free(allocator, bytes->data, bytes->capacity);
-    bytes->data = data;
-    bytes->capacity = (uint32_t)capacity;
+    tf_bytes_clear(&old, allocator);
     return true;
 }
 
@@ -47,14 +62,17 @@ bool tf_bytes_append(
     size_t needed = bytes->size + size;
     TF_ASSERT(needed <= capacity_max);
 
+    struct tf_bytes old = {0};
     if (needed > bytes->capacity &&
-        !tf_bytes_reserve(bytes, allocator, grown_capacity(bytes, needed, capacity_max))) {
+        !move_to_larger(bytes, allocator, grown_capacity(bytes, needed, capacity_max), &old)) {
         return false;
     }
     if (size > 0) {
         memcpy(bytes->data + bytes->size, data, size);
     }
     bytes->size = (uint32_t)needed;
+    // Only now: `data` may have been a piece of these very bytes.
+    tf_bytes_clear(&old, allocator);
     return true;
 }
 

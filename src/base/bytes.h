@@ -23,7 +23,7 @@ struct tf_bytes {
 bool tf_bytes_reserve(
     struct tf_bytes *bytes, const struct tofu_allocator *allocator, size_t capacity);
 
-/// Appends a copy, growing to at most `capacity_max`. Returns false, and changes nothing, without
+/// Appends a copy of `data`, which may be a piece of these bytes, growing to at most `capacity_max`. Returns false, and changes nothing, without
 /// memory. The caller has checked that it fits.
 bool tf_bytes_append(
     struct tf_bytes *bytes,

@@ -59,7 +59,8 @@ uint8_t tf_channel_interest(const struct tf_channel *channel)
     if (!channel->has_read_end && !channel->is_starved) {
         interest |= TF_POLL_READ;
     }
-    if (channel->is_write_blocked && channel->writer.queue.first != NULL) {
+    if (channel->is_write_blocked && channel->writer.queue.first != NULL &&
+        channel->write_error == 0) {
         interest |= TF_POLL_WRITE;
     }
     return interest;
@@ -150,7 +151,9 @@ void tf_channel_feed(struct tf_channel *channel, uint64_t now_ns)
 
     uint64_t pause_ns = now_ns - channel->starved_since_ns;
     channel->is_starved = false;
-    channel->progress_ns += pause_ns;
+    // What was sent during the pause is progress of its own.
+    uint64_t progress_ns = channel->progress_ns + pause_ns;
+    channel->progress_ns = progress_ns < now_ns ? progress_ns : now_ns;
     if (channel->phase == TF_PHASE_HALF_OPEN) {
         channel->since_ns += pause_ns;
     }

@@ -61,9 +61,11 @@ struct tf_channel {
     bool has_read_end : 1;           ///< the peer has sent all it will
     bool is_starved : 1;             ///< waits in line for a message to receive into
     bool is_send_shut : 1;           ///< shutdown(WR) was done
+    bool is_graceful : 1;            ///< has ended, by Byes
     bool is_rest_told : 1;           ///< of a listener: the application knows that it rests
     bool is_bye_request_written : 1; ///< whole, so that it can be answered
 
+    int write_error; ///< not 0: sending has failed; what can be read still is
     struct tf_frame_reader reader;
     struct tf_frame_writer writer; ///< before the connection is there, what waits for it
 

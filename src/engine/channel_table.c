@@ -13,8 +13,7 @@
 #define GROUP_SHIFT  14
 #define TICKET_SHIFT 32
 
-// The load word: bytes below, messages above. The most messages there can be, each as long as can be,
-// fit, and leave room for posters that add first and then step back.
+// The load word: bytes below, messages above. The most messages there can be fit, each as long as can be.
 #define LOAD_MESSAGE     (UINT64_C(1) << 40)
 #define LOAD_BYTES(load) ((load) & (LOAD_MESSAGE - 1))
 
@@ -195,15 +194,22 @@ void tf_slot_close(struct tf_slot *slot)
     atomic_fetch_and(&slot->state, ~OPEN_BIT);
 }
 
+static bool has_room(uint64_t load, uint64_t bytes, uint64_t messages_max, uint64_t bytes_max)
+{
+    bool messages_fit = load / LOAD_MESSAGE < messages_max;
+    bool bytes_fit = bytes <= bytes_max && LOAD_BYTES(load) <= bytes_max - bytes;
+    return load == 0 || (messages_fit && bytes_fit);
+}
+
+// Nothing is added that may have to be taken back: others would see it, and be refused or wait for it.
 bool tf_slot_load(struct tf_slot *slot, uint64_t bytes, uint64_t messages_max, uint64_t bytes_max)
 {
-    uint64_t before = atomic_fetch_add(&slot->load, LOAD_MESSAGE + bytes);
-    bool is_over = before / LOAD_MESSAGE + 1 > messages_max || bytes > bytes_max ||
-                   LOAD_BYTES(before) > bytes_max - bytes;
-    if (is_over && before != 0) {
-        atomic_fetch_sub(&slot->load, LOAD_MESSAGE + bytes);
-        return false;
-    }
+    uint64_t load = atomic_load(&slot->load);
+    do {
+        if (!has_room(load, bytes, messages_max, bytes_max)) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->load, &load, load + LOAD_MESSAGE + bytes));
     return true;
 }
 

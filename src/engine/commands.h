@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <tofu/engine.h>
 #include <tofu/status.h>
 
 #include "base/list.h"
@@ -25,8 +26,9 @@ enum tf_command_kind {
 struct tf_command {
     struct tf_list link;
     enum tf_command_kind kind;
-    struct tofu_group *group; ///< DESTROY_GROUP
-    _Atomic uint32_t is_done; ///< parked on by the issuer
+    struct tofu_group *group;           ///< DESTROY_GROUP
+    struct tofu_shutdown_report report; ///< SHUTDOWN: what it came to
+    _Atomic uint32_t is_done;           ///< parked on by the issuer
 };
 
 struct tf_command_queue {

@@ -27,6 +27,10 @@ enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel
         answers_too_early(channel, opcode)) {
         return TOFU_NOT_ALLOWED;
     }
+    // Nobody overtakes those who wait in line.
+    if (!tf_list_is_empty(&reactor->starved) && reactor->fed != channel) {
+        return TOFU_POOL_EMPTY;
+    }
     struct tofu_message *message = NULL;
     status = tf_pool_get_incoming(reactor->pool, reactor->is_shutting_down, &message);
     if (status != TOFU_OK) {

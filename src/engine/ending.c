@@ -137,7 +137,7 @@ void tf_ending_begin(
 
     tf_slot_close(tf_table_slot(reactor->table, channel->number));
     return_queued(reactor, channel, reason);
-    tf_count(&reactor->counters.channels_graceful, reason == TOFU_OK ? 1 : 0);
+    channel->is_graceful = reason == TOFU_OK;
     tf_list_append(&reactor->closed, &channel->phase_link);
 }
 
@@ -167,6 +167,7 @@ void tf_ending_finish(struct tf_reactor *reactor)
         channel->closing_notice = NULL;
         tf_table_remove(reactor->table, channel->number);
         tf_count(&reactor->counters.channels_closed, 1);
+        tf_count(&reactor->counters.channels_graceful, channel->is_graceful ? 1 : 0);
         free_channel(reactor, channel);
     }
 }

@@ -115,6 +115,10 @@ void tofu_engine_destroy(struct tofu_engine **engine_pointer)
     tf_gate_close(&engine->gate);
     tf_pool_stop(&engine->pool);
     close_live_groups(engine);
+    // A shutdown that is inside must not wait for peers any more.
+    struct tf_command abort = {.kind = TF_COMMAND_ABORT};
+    tf_reactor_command(&engine->reactor, &abort);
+    tf_command_wait(&abort, TF_NEVER);
     tf_gate_drain(&engine->gate);
     drain_live_groups(engine);
 
@@ -222,28 +226,9 @@ void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status statu
     tf_mutex_unlock(&engine->groups_lock);
 }
 
-// The counters of which a shutdown reports how much they grew.
-static void snapshot(struct tofu_engine *engine, struct tofu_shutdown_report *report)
-{
-    struct tf_counters *counters = &engine->reactor.counters;
-    report->messages_delivered = atomic_load(&counters->messages_sent);
-    report->messages_returned = atomic_load(&counters->messages_returned);
-    report->messages_dropped = atomic_load(&counters->messages_dropped);
-    report->channels_graceful = atomic_load(&counters->channels_graceful);
-    report->channels_forced = atomic_load(&counters->channels_closed) - report->channels_graceful;
-}
-
-static void subtract(struct tofu_shutdown_report *report, const struct tofu_shutdown_report *before)
-{
-    report->messages_delivered -= before->messages_delivered;
-    report->messages_returned -= before->messages_returned;
-    report->messages_dropped -= before->messages_dropped;
-    report->channels_graceful -= before->channels_graceful;
-    report->channels_forced -= before->channels_forced;
-}
-
 // Returns whether every channel ended in time.
-static bool say_bye_and_wait(struct tofu_engine *engine, uint64_t timeout_ns)
+static bool say_bye_and_wait(
+    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report_out)
 {
     uint64_t deadline_ns = tf_deadline(tf_clock_now(), timeout_ns);
     struct tf_command shutdown = {.kind = TF_COMMAND_SHUTDOWN};
@@ -255,6 +240,7 @@ static bool say_bye_and_wait(struct tofu_engine *engine, uint64_t timeout_ns)
         tf_command_wait(&abort, TF_NEVER);
         tf_command_wait(&shutdown, TF_NEVER);
     }
+    *report_out = shutdown.report;
     return is_done;
 }
 
@@ -266,12 +252,8 @@ static enum tofu_status shut_down(
         // Nothing is left to end after an earlier shutdown, or when the poller failed.
         return state == TF_ENGINE_SHUTTING_DOWN ? TOFU_NOT_ALLOWED : TOFU_OK;
     }
-    struct tofu_shutdown_report before;
-    snapshot(engine, &before);
     tf_event_count_notify(&engine->table.room);
-    bool is_graceful = say_bye_and_wait(engine, timeout_ns);
-    snapshot(engine, report_out);
-    subtract(report_out, &before);
+    bool is_graceful = say_bye_and_wait(engine, timeout_ns, report_out);
     atomic_store(&engine->state, TF_ENGINE_ENDED);
     tf_engine_stop_mailboxes(engine, TOFU_SHUTDOWN_STARTED);
     return is_graceful && report_out->channels_forced == 0 ? TOFU_OK : TOFU_TIMED_OUT;

@@ -66,10 +66,10 @@ static inline void tf_gate_drain(struct tf_gate *gate)
     }
 }
 
-/// Opens a closed, drained gate again.
+/// Opens a closed, drained gate again. A late call may just be stepping back out, so the count stays.
 static inline void tf_gate_reopen(struct tf_gate *gate)
 {
-    atomic_store(&gate->word, 0);
+    atomic_fetch_and(&gate->word, ~TF_GATE_CLOSED);
 }
 
 #endif

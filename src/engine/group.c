@@ -14,42 +14,63 @@
 /// own closed gate, not somebody else's group.
 #define DEAD_GROUPS_KEPT 64
 
-// Under the lock: the memory of a group long dead, whose index it keeps.
 static struct tofu_group *take_dead(struct tofu_engine *engine)
 {
-    if (engine->dead_group_count <= DEAD_GROUPS_KEPT) {
-        return NULL;
+    struct tofu_group *group = NULL;
+    tf_mutex_lock(&engine->groups_lock);
+    if (engine->dead_group_count > DEAD_GROUPS_KEPT) {
+        engine->dead_group_count--;
+        group = TF_CONTAINER_OF(tf_list_take_first(&engine->dead_groups), struct tofu_group, link);
     }
-    engine->dead_group_count--;
-    return TF_CONTAINER_OF(tf_list_take_first(&engine->dead_groups), struct tofu_group, link);
+    tf_mutex_unlock(&engine->groups_lock);
+    return group;
 }
 
-static struct tofu_group *find_memory(struct tofu_engine *engine)
+static bool take_index(struct tofu_engine *engine, uint32_t *index_out)
 {
     tf_mutex_lock(&engine->groups_lock);
-    struct tofu_group *group = take_dead(engine);
-    bool may_make = group == NULL && engine->group_count < TF_GROUPS_MAX;
-    uint32_t index = engine->group_count;
-    engine->group_count += may_make ? 1 : 0;
+    bool has_index = engine->group_count < TF_GROUPS_MAX;
+    *index_out = engine->group_count;
+    engine->group_count += has_index ? 1 : 0;
     tf_mutex_unlock(&engine->groups_lock);
+    return has_index;
+}
 
-    if (may_make) {
-        group = tf_alloc_zeroed(&engine->allocator, sizeof *group);
-        if (group != NULL) {
-            group->index = index;
-            tf_list_init(&group->link);
-            // Closed until it is whole, as a used one is.
-            tf_gate_close(&group->gate);
-        }
+// Its gate is closed until the group is whole, as that of a used one is.
+static struct tofu_group *make_fresh(struct tofu_engine *engine)
+{
+    struct tofu_group *group = tf_alloc_zeroed(&engine->allocator, sizeof *group);
+    if (group == NULL) {
+        return NULL;
     }
+    if (!take_index(engine, &group->index)) {
+        tf_free(&engine->allocator, group, sizeof *group);
+        return NULL;
+    }
+    group->engine = engine;
+    tf_list_init(&group->link);
+    tf_gate_close(&group->gate);
     return group;
+}
+
+// The memory of a group long dead keeps its index and its engine: a stale handle may be looking at them.
+static struct tofu_group *find_memory(struct tofu_engine *engine)
+{
+    struct tofu_group *group = take_dead(engine);
+    return group != NULL ? group : make_fresh(engine);
+}
+
+static void leave_live(struct tofu_group *group)
+{
+    tf_mutex_lock(&group->engine->groups_lock);
+    tf_list_remove(&group->link);
+    tf_mutex_unlock(&group->engine->groups_lock);
 }
 
 static void bury(struct tofu_group *group)
 {
     struct tofu_engine *engine = group->engine;
     tf_mutex_lock(&engine->groups_lock);
-    tf_list_remove(&group->link);
     tf_list_append(&engine->dead_groups, &group->link);
     engine->dead_group_count++;
     tf_mutex_unlock(&engine->groups_lock);
@@ -103,7 +124,6 @@ static enum tofu_status create_group(struct tofu_engine *engine, struct tofu_gro
     if (group == NULL) {
         return TOFU_ALLOCATION_FAILED;
     }
-    group->engine = engine;
     status = open_group(engine, group);
     if (status != TOFU_OK) {
         bury(group);
@@ -167,6 +187,8 @@ void tf_group_end(struct tofu_group *group)
     group->destroy = (struct tf_command){.kind = TF_COMMAND_DESTROY_GROUP, .group = group};
     tf_reactor_command(&group->engine->reactor, &group->destroy);
     tf_command_wait(&group->destroy, TF_NEVER);
+    // First off the list: a shutdown or a failing poller stops the mailboxes of all that are on it.
+    leave_live(group);
     close_rest(group);
     bury(group);
 }

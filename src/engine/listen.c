@@ -68,28 +68,30 @@ void tf_listen_resolved(struct tf_reactor *reactor, struct tf_channel *channel)
     open_listener(reactor, channel);
 }
 
-// The oldest one goes: it had the most time to say hello. One that starves is not to blame.
-static void evict_half_open(struct tf_reactor *reactor)
+// The oldest one goes: it had the most time to say hello. One that starves is not to blame, and not on
+// the list; when all starve, there is no room.
+static bool make_room_half_open(struct tf_reactor *reactor)
 {
-    for (struct tf_list *link = reactor->half_open.next; link != &reactor->half_open;
-         link = link->next) {
-        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, phase_link);
-        if (!channel->is_starved) {
-            tf_ending_begin(reactor, channel, TOFU_NOT_ALLOWED, NULL, TF_ENDING_RESET);
-            return;
-        }
+    if (atomic_load(&reactor->counters.half_open) < reactor->settings->half_open_max) {
+        return true;
     }
+    if (tf_list_is_empty(&reactor->half_open)) {
+        return false;
+    }
+    struct tf_channel *oldest =
+        TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
+    tf_ending_begin(reactor, oldest, TOFU_NOT_ALLOWED, NULL, TF_ENDING_RESET);
+    return true;
 }
 
 static void adopt_connection(
     struct tf_reactor *reactor, struct tf_channel *listener_channel, tf_socket socket)
 {
     tf_count(&reactor->counters.connections_accepted, 1);
-    if (atomic_load(&reactor->counters.half_open) >= reactor->settings->half_open_max) {
-        evict_half_open(reactor);
+    struct tf_channel *channel = NULL;
+    if (make_room_half_open(reactor)) {
+        channel = tf_channel_create(reactor->allocator, listener_channel->group, TF_ACCEPTING);
     }
-    struct tf_channel *channel =
-        tf_channel_create(reactor->allocator, listener_channel->group, TF_ACCEPTING);
     if (channel == NULL) {
         tf_count(&reactor->counters.connections_refused, 1);
         tf_socket_reset(socket);

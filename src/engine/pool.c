@@ -108,6 +108,7 @@ enum tofu_status tf_pool_get(
         message = make_message(pool, TF_MADE);
         if (message == NULL) {
             atomic_fetch_sub(&pool->made_count, 1);
+            tf_event_count_notify(&pool->returned);
             return TOFU_ALLOCATION_FAILED;
         }
     }
@@ -243,10 +244,13 @@ enum tofu_status tf_pool_get_incoming(
     }
     tf_mutex_lock(&pool->lock);
     struct tofu_message *message = pop_idle(pool);
+    if (message != NULL) {
+        // With the lock held: who finds nothing idle next may make one.
+        atomic_fetch_sub(&pool->made_count, 1);
+    }
     tf_mutex_unlock(&pool->lock);
 
     if (message != NULL) {
-        atomic_fetch_sub(&pool->made_count, 1);
         message->population = TF_INCOMING;
     } else {
         message = make_message(pool, TF_INCOMING);

@@ -110,6 +110,17 @@ destroy_channel:
     return status;
 }
 
+// The I/O thread has not seen it, but a shutdown may wait for its number.
+static void unmake_channel(struct tofu_engine *engine, struct tf_channel *channel)
+{
+    tf_slot_close(tf_table_slot(&engine->table, channel->number));
+    tf_table_remove(&engine->table, channel->number);
+    tf_reactor_wake(&engine->reactor);
+    tf_pool_put(&engine->pool, channel->closing_notice);
+    channel->closing_notice = NULL;
+    tf_channel_destroy(&engine->allocator, channel);
+}
+
 // A channel gets all it needs here, where its poster can be told that there is no memory.
 static enum tofu_status post_opening(
     struct tofu_group *group,
@@ -131,6 +142,12 @@ static enum tofu_status post_opening(
     struct tf_channel *channel = NULL;
     status = make_channel(group, side, &channel);
     if (status != TOFU_OK) {
+        return status;
+    }
+    // Either a shutdown that has begun meanwhile counts this channel, or it is seen here.
+    status = tf_engine_accepts(group->engine);
+    if (status != TOFU_OK) {
+        unmake_channel(group->engine, channel);
         return status;
     }
     struct tf_slot *slot = tf_table_slot(&group->engine->table, channel->number);
@@ -248,6 +265,12 @@ enum tofu_status tofu_group_post(
     return status;
 }
 
+// A queue that is full while everything ends will not be worth waiting for.
+static bool may_wait(struct tofu_group *group)
+{
+    return !tf_gate_is_closed(&group->gate) && tf_engine_accepts(group->engine) == TOFU_OK;
+}
+
 static enum tofu_status post_when_room(
     struct tofu_group *group,
     struct tofu_message **message,
@@ -258,8 +281,7 @@ static enum tofu_status post_when_room(
     uint32_t count = tf_event_count_enter(room);
     enum tofu_status status = TOFU_QUEUE_FULL;
     for (;;) {
-        status = tf_gate_is_closed(&group->gate) ? TOFU_SHUTDOWN_STARTED
-                                                 : post(group, message, accepted_out);
+        status = may_wait(group) ? post(group, message, accepted_out) : TOFU_SHUTDOWN_STARTED;
         if (status != TOFU_QUEUE_FULL) {
             break;
         }

@@ -73,6 +73,7 @@ struct tf_reactor {
     struct tf_list ready;    ///< channels that can do something without the poller's word
     struct tf_list
         starved; ///< channels that wait for the receiving budget, first come first served
+    const struct tf_channel *fed; ///< the starved one that may take from the budget now
     struct tf_list
         unfinished; ///< channels in the middle of a message, the longest without bytes first
     uint64_t unfinished_count; ///< of those

@@ -2,18 +2,21 @@
 #include "engine/transfer.h"
 
 #include "base/assert.h"
-#include "engine/ending.h"
 #include "engine/group.h"
 
 /// Bytes written to one channel before others get a turn: one send may swallow any amount.
 #define TURN_WRITE_BYTES_MAX (1u << 20)
 
-static bool fail(struct tf_reactor *reactor, struct tf_channel *channel, int error)
+// The peer may have said its last words before it went: they are read before the channel ends. Where
+// nothing may be read, transfer.c ends it at once.
+static void note_failure(struct tf_reactor *reactor, struct tf_channel *channel, int error)
 {
-    enum tofu_status reason =
-        tf_socket_error_is_disconnect(error) ? TOFU_PEER_DISCONNECTED : TOFU_SEND_FAILED;
-    tf_ending_begin_error(reactor, channel, reason, error, TF_ENDING_RESET);
-    return false;
+    TF_ASSERT(error != 0);
+
+    channel->write_error = error;
+    channel->can_read = true;
+    channel->has_hangup = true;
+    tf_reactor_touch(reactor, channel);
 }
 
 // What is written whole has its fate; it goes back to the pool with the others of this turn.
@@ -42,13 +45,13 @@ static void finish_messages(
     }
 }
 
-bool tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
+void tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     size_t written = 0;
     while (channel->writer.queue.first != NULL) {
         if (written >= TURN_WRITE_BYTES_MAX) {
             tf_reactor_schedule(reactor, channel);
-            return true;
+            return;
         }
         struct tf_segment segments[TF_SEGMENTS_MAX];
         size_t segment_count =
@@ -60,10 +63,11 @@ bool tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
         if (io == TF_IO_WOULD_BLOCK) {
             channel->is_write_blocked = true;
             tf_reactor_touch(reactor, channel);
-            return true;
+            return;
         }
         if (io != TF_IO_DONE) {
-            return fail(reactor, channel, error);
+            note_failure(reactor, channel, error);
+            return;
         }
         struct tf_message_queue finished = {0};
         tf_frame_writer_advance(&channel->writer, size, &finished);
@@ -72,5 +76,4 @@ bool tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
         channel->progress_ns = reactor->now_ns;
         written += size;
     }
-    return true;
 }

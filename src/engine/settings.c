@@ -59,8 +59,7 @@ static bool ranges_are_good(const struct tofu_options *options)
 {
     const struct tofu_allocator *allocator = &options->allocator;
     return (allocator->allocate == NULL) == (allocator->release == NULL) &&
-           options->uds_mode <= 0777 && options->log_level <= TOFU_LOG_DEBUG &&
-           options->pool_messages_initial <= INITIAL_MESSAGES_LIMIT;
+           options->uds_mode <= 0777 && options->log_level <= TOFU_LOG_DEBUG;
 }
 
 enum tofu_status tf_settings_read(
@@ -83,6 +82,9 @@ enum tofu_status tf_settings_read(
 
     struct tf_settings settings = {.poller = poller};
     read_limits(options, &settings);
+    if (settings.pool_messages_initial > INITIAL_MESSAGES_LIMIT) {
+        return TOFU_NOT_ALLOWED;
+    }
     read_timeouts(options, &settings);
     settings.uds_mode = (uint32_t)value_or(options->uds_mode, 0600);
     settings.keep_alive = options->keepalive != 0;

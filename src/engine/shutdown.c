@@ -132,10 +132,42 @@ static void stop(struct tf_reactor *reactor)
     reactor->is_stopping = true;
 }
 
+// The counters of which a shutdown reports how much they grew. On the I/O thread, between two turns' worth
+// of counting, so that they belong together.
+static struct tofu_shutdown_report read_counters(struct tf_reactor *reactor)
+{
+    struct tf_counters *counters = &reactor->counters;
+    uint64_t graceful = atomic_load(&counters->channels_graceful);
+    return (struct tofu_shutdown_report){
+        .struct_size = sizeof(struct tofu_shutdown_report),
+        .messages_delivered = atomic_load(&counters->messages_sent),
+        .messages_returned = atomic_load(&counters->messages_returned),
+        .messages_dropped = atomic_load(&counters->messages_dropped),
+        .channels_graceful = graceful,
+        .channels_forced = atomic_load(&counters->channels_closed) - graceful,
+    };
+}
+
+static void finish_shutdown(struct tf_reactor *reactor)
+{
+    struct tf_command *command = reactor->shutdown;
+    struct tofu_shutdown_report before = command->report;
+    struct tofu_shutdown_report report = read_counters(reactor);
+    report.messages_delivered -= before.messages_delivered;
+    report.messages_returned -= before.messages_returned;
+    report.messages_dropped -= before.messages_dropped;
+    report.channels_graceful -= before.channels_graceful;
+    report.channels_forced -= before.channels_forced;
+    command->report = report;
+    reactor->shutdown = NULL;
+    tf_command_finish(command);
+}
+
 static void begin_shutdown(struct tf_reactor *reactor, struct tf_command *command)
 {
     reactor->is_shutting_down = true;
     reactor->shutdown = command;
+    command->report = read_counters(reactor);
     for_each_group(reactor, shut_channel_down, TOFU_OK);
 }
 
@@ -162,23 +194,31 @@ void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
     }
 }
 
+// A group is gone when its last channel is; one of them may still wait for a poster's load.
+static bool is_complete(const struct tf_command *command)
+{
+    return command->kind != TF_COMMAND_DESTROY_GROUP || tf_list_is_empty(&command->group->channels);
+}
+
 void tf_shutdown_finish_commands(struct tf_reactor *reactor)
 {
-    for (struct tf_list *link = tf_list_take_first(&reactor->running); link != NULL;
-         link = tf_list_take_first(&reactor->running)) {
+    struct tf_list *link = reactor->running.next;
+    while (link != &reactor->running) {
         struct tf_command *command = TF_CONTAINER_OF(link, struct tf_command, link);
+        link = link->next;
+        if (!is_complete(command)) {
+            continue;
+        }
+        tf_list_remove(&command->link);
         if (command->kind == TF_COMMAND_DESTROY_GROUP) {
-            TF_ASSERT(tf_list_is_empty(&command->group->channels));
             tf_list_remove(&command->group->reactor_link);
         }
         tf_command_finish(command);
     }
-    bool is_empty =
-        atomic_load(&reactor->table->channel_count) == 0 && tf_list_is_empty(&reactor->half_open);
+    bool is_empty = atomic_load(&reactor->table->channel_count) == 0 &&
+                    atomic_load(&reactor->counters.half_open) == 0;
     if (reactor->shutdown != NULL && is_empty) {
-        struct tf_command *shutdown = reactor->shutdown;
-        reactor->shutdown = NULL;
-        tf_command_finish(shutdown);
+        finish_shutdown(reactor);
     }
 }
 

@@ -20,6 +20,9 @@ void tf_starvation_begin(struct tf_reactor *reactor, struct tf_channel *channel)
     }
     tf_channel_starve(channel, reactor->now_ns);
     tf_list_append(&reactor->starved, &channel->starved_link);
+    if (channel->phase == TF_PHASE_HALF_OPEN) {
+        tf_list_remove(&channel->phase_link); // It cannot be evicted meanwhile.
+    }
     tf_reactor_touch(reactor, channel);
     tf_notices_pool_empty(reactor, channel->group);
 }

@@ -79,9 +79,10 @@ enum tofu_status tofu_group_stats(struct tofu_group *group, struct tofu_group_st
     stats_out->messages_received = atomic_load(&counters->messages_received);
     stats_out->messages_returned = atomic_load(&counters->messages_returned);
     stats_out->channels = atomic_load(&counters->channels);
-    // Taken is read first: what is delivered meanwhile only makes the difference larger, never negative.
+    // Both are relaxed counters of different threads: one may be seen ahead of the other.
     uint64_t taken = atomic_load(&counters->taken);
-    stats_out->messages_waiting = atomic_load(&counters->delivered) - taken;
+    uint64_t delivered = atomic_load(&counters->delivered);
+    stats_out->messages_waiting = delivered > taken ? delivered - taken : 0;
     stats_out->updates_waiting = atomic_load(&group->update_count);
     tf_gate_leave(&group->gate);
     return TOFU_OK;

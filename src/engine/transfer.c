@@ -4,12 +4,12 @@
 #include "base/assert.h"
 #include "engine/ending.h"
 
-static bool try_to_send(struct tf_reactor *reactor, struct tf_channel *channel)
+static void try_to_send(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    if (channel->writer.queue.first == NULL || channel->is_write_blocked) {
-        return true;
+    if (channel->writer.queue.first != NULL && !channel->is_write_blocked &&
+        channel->write_error == 0) {
+        tf_send(reactor, channel);
     }
-    return tf_send(reactor, channel);
 }
 
 static bool try_to_receive(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -18,6 +18,15 @@ static bool try_to_receive(struct tf_reactor *reactor, struct tf_channel *channe
         return true;
     }
     return tf_receive(reactor, channel);
+}
+
+// Sending has failed, and all that could be read was.
+static void end_after_failure(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    int error = channel->write_error;
+    enum tofu_status reason =
+        tf_socket_error_is_disconnect(error) ? TOFU_PEER_DISCONNECTED : TOFU_SEND_FAILED;
+    tf_ending_begin_error(reactor, channel, reason, error, TF_ENDING_RESET);
 }
 
 // A drain ends when our side is written and shut, and the peer's end was read.
@@ -37,23 +46,37 @@ static void go_on_draining(struct tf_reactor *reactor, struct tf_channel *channe
     }
 }
 
+static void settle(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    bool may_read = channel->can_read && !channel->has_read_end && !channel->is_starved;
+    if (channel->write_error != 0 && !may_read) {
+        end_after_failure(reactor, channel);
+    } else if (channel->phase == TF_PHASE_DRAINING) {
+        go_on_draining(reactor, channel);
+    }
+}
+
 void tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     // Sending first: it frees messages, and what comes in may be the answer to it.
-    if (!try_to_send(reactor, channel) || !try_to_receive(reactor, channel)) {
-        return;
-    }
-    if (channel->phase == TF_PHASE_DRAINING) {
-        go_on_draining(reactor, channel);
+    try_to_send(reactor, channel);
+    if (try_to_receive(reactor, channel)) {
+        settle(reactor, channel);
     }
 }
 
 void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     tf_channel_feed(channel, reactor->now_ns);
+    if (channel->phase == TF_PHASE_HALF_OPEN) {
+        tf_list_append(&reactor->half_open, &channel->phase_link);
+    }
     tf_reactor_touch(reactor, channel);
     tf_reactor_arm(reactor, channel);
-    if (tf_receive(reactor, channel) && channel->phase == TF_PHASE_DRAINING) {
-        go_on_draining(reactor, channel);
+    reactor->fed = channel;
+    bool is_alive = tf_receive(reactor, channel);
+    reactor->fed = NULL;
+    if (is_alive) {
+        settle(reactor, channel);
     }
 }

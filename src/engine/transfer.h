@@ -3,7 +3,7 @@
 //
 // send.c writes queued messages until the system would block or the turn's bound; receive.c reads until
 // it would block, the turn's bound, or the receiving budget is used up; delivery.c acts on each whole
-// message. Each may end the channel; then it returns false and the channel must not be touched.
+// message. Receiving may end the channel; then it returns false and the channel must not be touched.
 #ifndef TF_ENGINE_TRANSFER_H
 #define TF_ENGINE_TRANSFER_H
 
@@ -18,8 +18,8 @@ void tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Goes on with a channel that was in line for the budget.
 void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel);
 
-/// Writes the queue.
-bool tf_send(struct tf_reactor *reactor, struct tf_channel *channel);
+/// Writes the queue; a failure is noted in the channel.
+void tf_send(struct tf_reactor *reactor, struct tf_channel *channel);
 
 /// Reads frames.
 bool tf_receive(struct tf_reactor *reactor, struct tf_channel *channel);

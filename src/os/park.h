@@ -14,7 +14,8 @@
 #define TF_NEVER UINT64_MAX
 
 /// Blocks while `*word` is `expected`, until an unpark or `deadline_ns` (of tf_clock_now()). It may
-/// return early for no reason: look again. Threads: any but the I/O thread.
+/// return early for no reason: look again. Threads: any; the I/O thread only
+/// once its poller has failed.
 void tf_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 
 /// Wakes one, or all, of those parked on `word`. The word may be freed memory by the time the call is

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Threads of a test. They assert nothing, because a failed assertion belongs to the test's own thread:
+// they note what went wrong, and the test looks when they have ended. Nobody waits without a deadline.
+#ifndef UNIT_WORKERS_H
+#define UNIT_WORKERS_H
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/clock.h"
+#include "os/thread.h"
+#include "unit/expect.h"
+
+/// Longer than anything takes that works, on a machine that is busy with other things too.
+#define PATIENCE_NS (30 * TF_SECOND)
+
+static inline uint64_t patience_end(void)
+{
+    return tf_clock_now() + PATIENCE_NS;
+}
+
+/// Lets others run; returns false once the time is over. For loops that wait for another thread.
+static inline bool go_on_until(uint64_t deadline_ns)
+{
+    sched_yield();
+    return tf_clock_now() < deadline_ns;
+}
+
+static inline void worker_start(struct tf_thread *thread, tf_thread_step step, void *context)
+{
+    assert_status(TOFU_OK, tf_thread_start(thread, NULL, step, context));
+}
+
+/// Waits until a word has a value; returns false if it did not get it in time.
+static inline bool word_becomes(_Atomic uint32_t *word, uint32_t value)
+{
+    uint64_t deadline_ns = patience_end();
+    while (atomic_load(word) != value) {
+        if (!go_on_until(deadline_ns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#endif
