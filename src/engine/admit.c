@@ -15,6 +15,12 @@ static void open_channel(
     tf_message_queue_append(&channel->writer.queue, message);
     tf_reactor_adopt(reactor, channel);
     tf_count(&reactor->counters.channels_opened, 1);
+    tf_log_line(
+        reactor->log,
+        reactor->now_ns,
+        TOFU_LOG_CHANNEL_OPENED,
+        "channel %u opened",
+        (unsigned)channel->number);
     if (atomic_load(&reactor->is_dead)) {
         tf_ending_begin(reactor, channel, TOFU_NOTIFICATION_FAILED, NULL, TF_ENDING_CLOSE);
     } else if (reactor->is_shutting_down) {

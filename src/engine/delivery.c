@@ -69,6 +69,12 @@ static enum tofu_status become_channel(struct tf_reactor *reactor, struct tf_cha
     tf_list_remove(&channel->phase_link);
     tf_uncount(&reactor->counters.half_open);
     tf_count(&reactor->counters.channels_opened, 1);
+    tf_log_line(
+        reactor->log,
+        reactor->now_ns,
+        TOFU_LOG_CHANNEL_OPENED,
+        "channel %u accepted",
+        (unsigned)channel->number);
     return TOFU_OK;
 }
 

@@ -104,6 +104,34 @@ static void return_queued(
     }
 }
 
+static enum tofu_log_id log_id(const struct tf_channel *channel, enum tofu_status reason)
+{
+    if (reason == TOFU_ALLOCATION_FAILED) {
+        return TOFU_LOG_ALLOCATION_FAILED;
+    }
+    if (reason == TOFU_TIMED_OUT) {
+        return TOFU_LOG_DEADLINE_MISSED;
+    }
+    return channel->number == 0 ? TOFU_LOG_CONNECTION_REFUSED : TOFU_LOG_CHANNEL_CLOSED;
+}
+
+static void log_ending(
+    struct tf_reactor *reactor,
+    const struct tf_channel *channel,
+    enum tofu_status reason,
+    const char *detail)
+{
+    tf_log_line(
+        reactor->log,
+        reactor->now_ns,
+        log_id(channel, reason),
+        "channel %u ended: %s%s%s",
+        (unsigned)channel->number,
+        tofu_status_name(reason),
+        detail == NULL || detail[0] == '\0' ? "" : ": ",
+        detail == NULL ? "" : detail);
+}
+
 void tf_ending_begin(
     struct tf_reactor *reactor,
     struct tf_channel *channel,
@@ -114,6 +142,7 @@ void tf_ending_begin(
     TF_ASSERT(channel->phase != TF_PHASE_CLOSED);
 
     tf_count(&reactor->counters.deadlines_missed, reason == TOFU_TIMED_OUT ? 1 : 0);
+    log_ending(reactor, channel, reason, detail);
     if (channel->number != 0) {
         // First, because the detail may be the words of a query that goes with the attempt.
         tf_notices_fill_closing(channel, reason, detail);
@@ -126,11 +155,6 @@ void tf_ending_begin(
     channel->phase = TF_PHASE_CLOSED;
     if (channel->number == 0) {
         tf_count(&reactor->counters.connections_refused, 1);
-        tf_log_line(
-            reactor->log,
-            TOFU_LOG_INFO,
-            "a connection ended before its HelloRequest: %s",
-            tofu_status_name(reason));
         free_channel(reactor, channel);
         return;
     }

@@ -62,7 +62,9 @@ enum tofu_status tofu_engine_create(
     engine->allocator = allocator;
     engine->settings = settings;
     if (options != NULL) {
-        engine->log = (struct tf_log){options->log_sink, options->log_context, options->log_level};
+        engine->log.sink = options->log_sink;
+        engine->log.context = options->log_context;
+        engine->log.level = options->log_level;
     }
     tf_list_init(&engine->live_groups);
     tf_list_init(&engine->dead_groups);

@@ -47,6 +47,12 @@ static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel
     channel->listener = listener;
     channel->watch.socket = listener->socket;
     channel->phase = TF_PHASE_LISTENING;
+    tf_log_line(
+        reactor->log,
+        reactor->now_ns,
+        TOFU_LOG_LISTENING,
+        "channel %u listens",
+        (unsigned)channel->number);
     answer_welcome(reactor, channel);
     tf_reactor_touch(reactor, channel);
 }
@@ -122,8 +128,9 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
 {
     tf_log_line(
         reactor->log,
-        TOFU_LOG_WARNING,
-        "channel %u: accept: system error %d; resting",
+        reactor->now_ns,
+        TOFU_LOG_LISTENER_RESTS,
+        "channel %u: accept: system error %d",
         (unsigned)channel->number,
         error);
     tf_count(&reactor->counters.accepts_failed, 1);

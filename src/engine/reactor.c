@@ -323,7 +323,11 @@ static uint64_t time_to_next_deadline(struct tf_reactor *reactor, uint64_t now_n
 // so that what is still posted or asked has an answer, until the engine is destroyed.
 static void die(struct tf_reactor *reactor)
 {
-    tf_log_line(reactor->log, TOFU_LOG_ERROR, "the poller failed; the engine has stopped");
+    tf_log_line(
+        reactor->log,
+        reactor->now_ns,
+        TOFU_LOG_POLLER_FAILED,
+        "the poller failed; the engine has stopped");
     atomic_store(&reactor->is_dead, true);
     tf_engine_failed(reactor->engine);
     tf_shutdown_end_all(reactor, TOFU_NOTIFICATION_FAILED);

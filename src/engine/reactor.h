@@ -57,7 +57,7 @@ struct tf_reactor {
     // The engine's, shared.
     const struct tofu_allocator *allocator;
     const struct tf_settings *settings;
-    const struct tf_log *log;
+    struct tf_log *log;
     struct tf_pool *pool;
     struct tf_channel_table *table;
     struct tofu_engine *engine;

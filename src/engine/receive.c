@@ -28,7 +28,16 @@ enum outcome {
 static enum outcome violate(
     struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
 {
-    tf_count(&reactor->counters.rules_broken, reason == TOFU_ALLOCATION_FAILED ? 0 : 1);
+    if (reason != TOFU_ALLOCATION_FAILED) {
+        tf_count(&reactor->counters.rules_broken, 1);
+        tf_log_line(
+            reactor->log,
+            reactor->now_ns,
+            TOFU_LOG_RULE_BROKEN,
+            "the peer of channel %u broke a rule: %s",
+            (unsigned)channel->number,
+            tofu_status_name(reason));
+    }
     tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_RESET);
     return ENDED;
 }

@@ -17,6 +17,11 @@ void tf_starvation_begin(struct tf_reactor *reactor, struct tf_channel *channel)
         reactor->is_pool_empty = true;
         reactor->pool_empty_episode++;
         tf_count(&reactor->counters.pool_empty_episodes, 1);
+        tf_log_line(
+            reactor->log,
+            reactor->now_ns,
+            TOFU_LOG_POOL_EMPTY,
+            "reading rests until received messages are put back");
     }
     tf_channel_starve(channel, reactor->now_ns);
     tf_list_append(&reactor->starved, &channel->starved_link);
