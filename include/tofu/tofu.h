@@ -10,6 +10,7 @@
 #include <tofu/group.h>
 #include <tofu/log.h>
 #include <tofu/message.h>
+#include <tofu/peer.h>
 #include <tofu/stats.h>
 #include <tofu/status.h>
 #include <tofu/version.h>

@@ -78,6 +78,19 @@ static enum tofu_status become_channel(struct tf_reactor *reactor, struct tf_cha
     return TOFU_OK;
 }
 
+// Who the peer is, is told with its HelloRequest; without memory for it the message is still good.
+static void note_peer(struct tf_channel *channel, struct tofu_message *message)
+{
+    struct tofu_peer peer;
+    if (!tf_socket_peer(channel->watch.socket, &peer)) {
+        return;
+    }
+    struct tofu_peer *noted = tf_message_make_peer(message);
+    if (noted != NULL) {
+        *noted = peer;
+    }
+}
+
 static void move_session(struct tf_reactor *reactor, struct tf_channel *channel, uint8_t opcode)
 {
     channel->session = (uint8_t)tf_rules_after_receive((enum tf_session)channel->session, opcode);
@@ -108,6 +121,7 @@ enum tofu_status tf_delivery_finish(struct tf_reactor *reactor, struct tf_channe
     if (status == TOFU_OK && channel->session == TF_SESSION_NEW) {
         channel->opening_id = message->header.id;
         status = become_channel(reactor, channel);
+        note_peer(channel, message);
     }
     if (status != TOFU_OK) {
         tf_pool_put(reactor->pool, message);

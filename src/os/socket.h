@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <tofu/address.h>
+#include <tofu/peer.h>
 #include <tofu/status.h>
 
 #include "base/segment.h"
@@ -115,6 +116,9 @@ enum tf_io tf_socket_send(
 
 /// Says to the peer that nothing more comes. Failure is no news: reading will tell.
 void tf_socket_shutdown_send(tf_socket socket);
+
+/// Tells who is at the other end of a connected socket. Returns false if the system does not say.
+bool tf_socket_peer(tf_socket socket, struct tofu_peer *peer_out);
 
 /// Turns TCP keep-alive on, with the system's intervals; nothing on Unix sockets.
 void tf_socket_keep_alive(tf_socket socket);

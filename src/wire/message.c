@@ -19,6 +19,12 @@ struct tofu_message *tf_message_create(const struct tofu_allocator *allocator)
     return message;
 }
 
+static void drop_peer(struct tofu_message *message)
+{
+    tf_free(message->allocator, message->peer, sizeof *message->peer);
+    message->peer = NULL;
+}
+
 void tf_message_destroy(struct tofu_message **message)
 {
     struct tofu_message *dead = *message;
@@ -27,9 +33,18 @@ void tf_message_destroy(struct tofu_message **message)
         return;
     }
     const struct tofu_allocator *allocator = dead->allocator;
+    drop_peer(dead);
     tf_bytes_clear(&dead->text, allocator);
     tf_bytes_clear(&dead->body, allocator);
     tf_free(allocator, dead, sizeof *dead);
+}
+
+struct tofu_peer *tf_message_make_peer(struct tofu_message *message)
+{
+    TF_ASSERT(message->peer == NULL);
+
+    message->peer = tf_alloc_zeroed(message->allocator, sizeof *message->peer);
+    return message->peer;
 }
 
 size_t tf_message_wire_bytes(const struct tofu_message *message)
@@ -46,6 +61,13 @@ bool tf_message_copy(struct tofu_message *target, const struct tofu_message *sou
     if (!tf_bytes_reserve(&target->text, target->allocator, source->text.size) ||
         !tf_bytes_reserve(&target->body, target->allocator, source->body.size)) {
         return false;
+    }
+    if (source->peer != NULL) {
+        struct tofu_peer *peer = tf_message_make_peer(target);
+        if (peer == NULL) {
+            return false;
+        }
+        *peer = *source->peer;
     }
     if (source->text.size > 0) {
         memcpy(target->text.data, source->text.data, source->text.size);
@@ -140,6 +162,18 @@ void tofu_message_reset(struct tofu_message *message)
     message->text.size = 0;
     message->body.size = 0;
     message->user = NULL;
+    drop_peer(message);
+}
+
+bool tofu_message_peer(const struct tofu_message *message, struct tofu_peer *peer)
+{
+    TF_ASSERT(message != NULL);
+
+    if (message->peer == NULL) {
+        return false;
+    }
+    *peer = *message->peer;
+    return true;
 }
 
 void *tofu_message_user(const struct tofu_message *message)

@@ -12,6 +12,7 @@
 
 #include <tofu/allocator.h>
 #include <tofu/message.h>
+#include <tofu/peer.h>
 
 #include "base/bytes.h"
 
@@ -23,7 +24,8 @@ struct tofu_message {
     struct tofu_header header;
     struct tf_bytes text; ///< lines as they travel
     struct tf_bytes body;
-    void *user; ///< the application's, never sent
+    void *user;             ///< the application's, never sent
+    struct tofu_peer *peer; ///< who sent this HelloRequest; NULL: not known, or another message
     const struct tofu_allocator *allocator;
 
     // The engine's notes; the wire layer never looks at them.
@@ -44,7 +46,10 @@ void tf_message_destroy(struct tofu_message **message);
 /// Bytes it takes on the wire, header included.
 size_t tf_message_wire_bytes(const struct tofu_message *message);
 
-/// Copies header, texts, body and user pointer. Returns false, and leaves `target` empty, without
+/// Makes room to note who sent the message, all zero; NULL without memory. It goes with reset.
+struct tofu_peer *tf_message_make_peer(struct tofu_message *message);
+
+/// Copies header, texts, body, user pointer and peer. Returns false, and leaves `target` empty, without
 /// memory. `target` is fresh or reset.
 bool tf_message_copy(struct tofu_message *target, const struct tofu_message *source);
 

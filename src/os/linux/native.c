@@ -63,3 +63,29 @@ socklen_t tf_native_unix_address(const char *path, struct sockaddr_un *address_o
     }
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (is_abstract ? 0 : 1));
 }
+
+void tf_native_unix_path(
+    const struct sockaddr_un *address, socklen_t size, char *path_out, size_t path_size)
+{
+    size_t offset = offsetof(struct sockaddr_un, sun_path);
+    size_t length = size > offset ? size - offset : 0;
+    length = length < path_size ? length : path_size - 1;
+    memcpy(path_out, address->sun_path, length);
+    path_out[length] = '\0';
+    if (length > 0 && path_out[0] == '\0') {
+        path_out[0] = '@';
+    }
+}
+
+bool tf_native_credentials(int descriptor, struct tofu_peer *peer_out)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof credentials;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+        return false;
+    }
+    peer_out->user_id = credentials.uid;
+    peer_out->group_id = credentials.gid;
+    peer_out->process_id = credentials.pid;
+    return true;
+}

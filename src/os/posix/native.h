@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <tofu/peer.h>
+
 /// Flags for send(): a broken connection is an error, not a signal.
 extern const int tf_native_send_flags;
 
@@ -32,6 +34,13 @@ bool tf_native_path_is_abstract(const char *path);
 
 /// Writes a Unix address, abstract names included, and returns how many bytes of it count.
 socklen_t tf_native_unix_address(const char *path, struct sockaddr_un *address_out);
+
+/// Writes the path or abstract name of a Unix address, as it was given: "" if it has none.
+void tf_native_unix_path(
+    const struct sockaddr_un *address, socklen_t size, char *path_out, size_t path_size);
+
+/// Writes user, group and process of a Unix socket's peer. Returns false if the system does not say.
+bool tf_native_credentials(int descriptor, struct tofu_peer *peer_out);
 
 /// Starts a thread with all signals blocked. Returns 0 or the error number. In posix/thread.c.
 int tf_native_thread_start(
