@@ -94,6 +94,7 @@ static enum tofu_status open_group(struct tofu_engine *engine, struct tofu_group
     tf_list_init(&group->outbox_link);
     group->outbox_newest = NULL;
     group->outbox_oldest = NULL;
+    group->outbox_received = 0;
     group->pool_empty_episode = 0;
     group->is_destroyed = false;
     return TOFU_OK;

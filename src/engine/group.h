@@ -48,6 +48,7 @@ struct tofu_group {
     struct tf_list outbox_link;         ///< reactor's groups with something to deliver
     struct tofu_message *outbox_newest; ///< this turn's messages, linked from newest to oldest
     struct tofu_message *outbox_oldest;
+    uint64_t outbox_received;    ///< of these, messages of peers
     uint64_t pool_empty_episode; ///< the last episode of which it was told
     bool is_destroyed;           ///< nothing is delivered any more
 };

@@ -193,6 +193,11 @@ void tf_notices_flush(struct tf_reactor *reactor)
         struct tofu_message *oldest = group->outbox_oldest;
         group->outbox_newest = NULL;
         group->outbox_oldest = NULL;
+        uint64_t received = group->outbox_received;
+        group->outbox_received = 0;
         tf_mailbox_push(&group->mailbox, newest, oldest);
+        // Whoever sees the count finds the messages.
+        tf_count(&group->counters.messages_received, received);
+        tf_count(&reactor->counters.messages_received, received);
     }
 }
