@@ -60,7 +60,7 @@ static void a_park_ends_at_its_deadline(void **state)
     tf_event_count_leave(&event_count);
 }
 
-#define TURN_COUNT 20000
+#define TURN_COUNT 40000
 
 struct player {
     struct tf_thread thread;
@@ -114,7 +114,7 @@ static void two_threads_that_wait_for_each_other_never_both_sleep(void **state)
 }
 
 #define LISTENER_COUNT 3
-#define ROUND_COUNT    3000
+#define ROUND_COUNT    5000
 
 struct crowd {
     struct tf_event_count started;
@@ -132,7 +132,10 @@ struct listener {
 
 // Waits until `*word` is at least `value`; returns false when time is over.
 static bool wait_for_word(
-    struct tf_event_count *event_count, _Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
+    struct tf_event_count *event_count,
+    _Atomic uint32_t *word,
+    uint32_t value,
+    uint64_t deadline_ns)
 {
     uint32_t count = tf_event_count_enter(event_count);
     bool is_in_time = true;

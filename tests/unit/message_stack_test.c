@@ -127,8 +127,7 @@ int main(void)
         cmocka_unit_test_setup(one_message_is_a_chain_of_one, set_up),
         cmocka_unit_test_setup(taking_leaves_an_empty_stack_that_can_be_used_again, set_up),
         cmocka_unit_test_setup(a_chain_stays_together_and_in_order, set_up),
-        cmocka_unit_test_setup(
-            racing_pushes_are_neither_lost_nor_doubled_nor_reordered, set_up),
+        cmocka_unit_test_setup(racing_pushes_are_neither_lost_nor_doubled_nor_reordered, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,7 +178,8 @@ static void model_remove(struct model *model, uint64_t deadline_ns)
         (model->count - place) * sizeof model->sorted[0]);
 }
 
-static void toggle(struct tf_timers *timers, struct model *model, struct tf_timer *timer, uint64_t at)
+static void toggle(
+    struct tf_timers *timers, struct model *model, struct tf_timer *timer, uint64_t at)
 {
     if (tf_timer_is_set(timer)) {
         model_remove(model, timer->deadline_ns);

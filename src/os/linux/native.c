@@ -65,11 +65,11 @@ socklen_t tf_native_unix_address(const char *path, struct sockaddr_un *address_o
 }
 
 void tf_native_unix_path(
-    const struct sockaddr_un *address, socklen_t size, char *path_out, size_t path_size)
+    const struct sockaddr_un *address, socklen_t size, char path_out[TOFU_PATH_BYTES_MAX + 1])
 {
     size_t offset = offsetof(struct sockaddr_un, sun_path);
     size_t length = size > offset ? size - offset : 0;
-    length = length < path_size ? length : path_size - 1;
+    length = length < TOFU_PATH_BYTES_MAX ? length : TOFU_PATH_BYTES_MAX;
     memcpy(path_out, address->sun_path, length);
     path_out[length] = '\0';
     if (length > 0 && path_out[0] == '\0') {

@@ -37,7 +37,7 @@ socklen_t tf_native_unix_address(const char *path, struct sockaddr_un *address_o
 
 /// Writes the path or abstract name of a Unix address, as it was given: "" if it has none.
 void tf_native_unix_path(
-    const struct sockaddr_un *address, socklen_t size, char *path_out, size_t path_size);
+    const struct sockaddr_un *address, socklen_t size, char path_out[TOFU_PATH_BYTES_MAX + 1]);
 
 /// Writes user, group and process of a Unix socket's peer. Returns false if the system does not say.
 bool tf_native_credentials(int descriptor, struct tofu_peer *peer_out);

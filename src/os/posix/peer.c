@@ -25,10 +25,7 @@ bool tf_socket_peer(tf_socket socket, struct tofu_peer *peer_out)
     }
     peer_out->address.transport = TOFU_UDS;
     tf_native_unix_path(
-        (const struct sockaddr_un *)(const void *)&storage,
-        size,
-        peer_out->address.path,
-        sizeof peer_out->address.path);
+        (const struct sockaddr_un *)(const void *)&storage, size, peer_out->address.path);
     peer_out->has_credentials = tf_native_credentials((int)socket, peer_out);
     return true;
 }
