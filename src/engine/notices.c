@@ -195,9 +195,9 @@ void tf_notices_flush(struct tf_reactor *reactor)
         group->outbox_oldest = NULL;
         uint64_t received = group->outbox_received;
         group->outbox_received = 0;
-        tf_mailbox_push(&group->mailbox, newest, oldest);
-        // Whoever sees the count finds the messages.
+        // Whoever has a message in hand finds it counted.
         tf_count(&group->counters.messages_received, received);
         tf_count(&reactor->counters.messages_received, received);
+        tf_mailbox_push(&group->mailbox, newest, oldest);
     }
 }

@@ -83,9 +83,27 @@ static void a_reopened_gate_lets_calls_in_again(void **state)
     tf_gate_drain(&gate);
 }
 
+// A stale handle's call may be between its two steps just then; its step out must not be lost, or the gate
+// would count it for ever.
+static void a_late_call_that_steps_out_of_a_reopened_gate_leaves_it_empty(void **state)
+{
+    (void)state;
+    struct tf_gate gate = {0};
+    tf_gate_close(&gate);
+    atomic_fetch_add(&gate.word, TF_GATE_CALL); // Half of a tf_gate_enter().
+
+    tf_gate_reopen(&gate);
+    tf_gate_leave(&gate);
+
+    assert_true(tf_gate_enter(&gate));
+    tf_gate_leave(&gate);
+    assert_true(tf_gate_close(&gate));
+    tf_gate_drain(&gate);
+}
+
 // An object as the gate guards it: what is behind it may be used only from inside.
 #define CALLER_COUNT 3
-#define LIFE_COUNT   2000
+#define LIFE_COUNT   1000
 
 struct guarded {
     struct tf_gate gate;
@@ -116,6 +134,8 @@ static bool call_again(void *context)
         object->calls[caller->index]++;
         caller->calls++;
         tf_gate_leave(&object->gate);
+    } else {
+        sched_yield(); // The closer has work to do.
     }
     return true;
 }
@@ -150,6 +170,46 @@ static void closing_waits_for_all_who_entered_and_nobody_comes_after(void **stat
         assert_true(callers[i].calls == seen[i]);
     }
     assert_int_equal(trespass_count, 0);
+}
+
+struct knocker {
+    struct tf_thread thread;
+    struct tf_gate *gate;
+    _Atomic uint32_t must_end;
+};
+
+static bool knock(void *context)
+{
+    struct knocker *own = context;
+    if (tf_gate_enter(own->gate)) {
+        tf_gate_leave(own->gate);
+    } else {
+        sched_yield();
+    }
+    return atomic_load(&own->must_end) == 0;
+}
+
+// The same gate again and again, as of a group whose memory is used again, with calls that know nothing
+// of it: a count that were wrong once would let the closer wait for ever.
+static void a_gate_can_be_closed_and_reopened_while_calls_come_and_go(void **state)
+{
+    (void)state;
+    struct tf_gate gate = {0};
+    struct knocker knockers[2] = {{.gate = &gate}, {.gate = &gate}};
+    worker_start(&knockers[0].thread, knock, &knockers[0]);
+    worker_start(&knockers[1].thread, knock, &knockers[1]);
+
+    for (int round = 0; round < 2000; round++) {
+        tf_gate_close(&gate);
+        tf_gate_drain(&gate);
+        tf_gate_reopen(&gate);
+    }
+
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&knockers[i].must_end, 1);
+        tf_thread_join(&knockers[i].thread);
+    }
+    assert_int_equal(gate.word, 0);
 }
 
 struct visit {
@@ -240,7 +300,9 @@ int main(void)
         cmocka_unit_test(only_the_first_closer_closes),
         cmocka_unit_test(closing_does_not_put_out_who_is_inside),
         cmocka_unit_test(a_reopened_gate_lets_calls_in_again),
+        cmocka_unit_test(a_late_call_that_steps_out_of_a_reopened_gate_leaves_it_empty),
         cmocka_unit_test(closing_waits_for_all_who_entered_and_nobody_comes_after),
+        cmocka_unit_test(a_gate_can_be_closed_and_reopened_while_calls_come_and_go),
         cmocka_unit_test(the_last_one_out_wakes_the_closer),
         cmocka_unit_test(of_racing_closers_exactly_one_is_the_first),
     };
