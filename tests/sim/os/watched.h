@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What a simulated poller knows of a socket that it watches, and what it would report.
+#ifndef TF_SIM_WATCHED_H
+#define TF_SIM_WATCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/poller.h"
+#include "sim/os/schedule.h"
+
+/// The semantics of real backends:
+///   LEVEL    what is ready is reported at every wait (poll, epoll's default);
+///   EDGE     what became ready since the last report, or since the interest was declared (EPOLLET,
+///            EV_CLEAR);
+///   ONESHOT  one report per arming, taken when it happened and handed out later, perhaps stale; the
+///            backend arms again at the next wait (AFD_POLL).
+enum sim_kind { SIM_LEVEL, SIM_EDGE, SIM_ONESHOT };
+
+struct sim_watched {
+    struct sim_poller *poller;
+    struct sim_watched *next; ///< another poller's watch of the same socket
+    tf_socket socket;
+    uint64_t token;
+    uint8_t interest;
+    uint8_t edges;    ///< edge: not reported yet
+    uint8_t captured; ///< one-shot: what completed the arming
+    bool is_armed;    ///< one-shot
+    bool tells_reset; ///< to be reported though there is no interest
+    bool told_reset;  ///< once is enough
+    bool is_stuck;    ///< by a planted defect: reported for ever
+};
+
+struct sim_poller {
+    enum sim_kind kind;
+    struct sim_watched **entries;
+    uint32_t entry_count;
+    uint32_t capacity;
+    uint64_t number; ///< from 0, in the order of opening
+    bool is_woken;
+    struct sim_actor *sleeper; ///< found nothing at its last wait
+};
+
+/// Declares the interest anew: what holds already counts as new.
+void sim_watched_declare(struct sim_watched *watched, uint8_t interest);
+
+/// Returns what a wait reports now (enum tf_poll), 0 for nothing, and uses it up. `is_invented`: if there
+/// is nothing, report something all the same.
+uint8_t sim_watched_take(struct sim_watched *watched, bool is_invented);
+
+#endif
