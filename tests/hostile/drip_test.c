@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+// A slow drip: peers that send a large frame a byte at a time, to hold a message for ever. Every frame
+// has an absolute deadline, and unfinished ones may hold half of the budget at most when others starve.
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "hostile/measure.h"
+#include "support/raw_peer.h"
+
+#define DRIPS_MAX     16
+#define DRIP_EVERY_NS (5 * MILLISECOND_NS)
+#define BODY_BYTES    50000
+#define NO_DRIP       SIZE_MAX
+
+struct drip {
+    int descriptor;
+    size_t sent;
+    uint64_t ended_ns; ///< 0: it is still there
+};
+
+struct drips {
+    size_t count;
+    uint8_t frame[RAW_FRAME_BYTES_MAX];
+    size_t frame_bytes;
+    uint64_t start_ns; ///< before the first byte of the first frame
+    struct drip all[DRIPS_MAX];
+};
+
+static struct drips drips;
+
+static void make_frame(uint8_t proto)
+{
+    static const char text[] = "~connect_to:tcp|127.0.0.1|7099\r\n";
+    static const char body[BODY_BYTES];
+    const struct raw_frame frame = {
+        .channel = 1,
+        .proto = proto,
+        .id = 99,
+        .text = text,
+        .text_bytes = proto == RAW_HELLO_REQUEST ? sizeof text - 1 : 0,
+        .body = body,
+        .body_bytes = sizeof body};
+    drips.frame_bytes = raw_pack(&frame, drips.frame);
+}
+
+static void open_drips(struct link_fixture *link, size_t count, uint8_t proto)
+{
+    make_frame(proto);
+    drips.count = count;
+    for (size_t i = 0; i < count; i++) {
+        int raw = proto == RAW_HELLO_REQUEST ? raw_connect(link->address) : link_raw_client(link);
+        drips.all[i] = (struct drip){.descriptor = raw};
+    }
+    drips.start_ns = test_now();
+}
+
+// One byte more of each, but of that which has run dry, and never the last one; nobody's byte keeps
+// another waiting.
+static void drip_once(size_t dry)
+{
+    for (size_t i = 0; i < drips.count; i++) {
+        struct drip *drip = &drips.all[i];
+        if (drip->ended_ns == 0 && i != dry && drip->sent + 1 < drips.frame_bytes) {
+            drip->sent += raw_send_some(drip->descriptor, drips.frame + drip->sent, 1);
+        }
+    }
+}
+
+static void send_up_to(struct drip *drip, size_t size)
+{
+    raw_send(drip->descriptor, drips.frame + drip->sent, size - drip->sent);
+    drip->sent = size;
+}
+
+// Notes which have ended meanwhile; returns how many are left.
+static size_t await_next_drip(void)
+{
+    struct pollfd watched[DRIPS_MAX];
+    size_t left = 0;
+    for (size_t i = 0; i < drips.count; i++) {
+        int descriptor = drips.all[i].ended_ns == 0 ? drips.all[i].descriptor : -1;
+        watched[i] = (struct pollfd){.fd = descriptor, .events = POLLIN};
+    }
+    (void)poll(watched, (nfds_t)drips.count, (int)(DRIP_EVERY_NS / MILLISECOND_NS));
+    for (size_t i = 0; i < drips.count; i++) {
+        if (watched[i].revents != 0) {
+            raw_await_end(drips.all[i].descriptor, NULL);
+            drips.all[i].ended_ns = test_now();
+        }
+        left += drips.all[i].ended_ns == 0 ? 1 : 0;
+    }
+    return left;
+}
+
+// Prints when they ended, and how many bytes the one that got furthest had sent.
+static void expect_all_ended(const char *what, uint64_t timeout_ns)
+{
+    uint64_t soonest_ns = UINT64_MAX;
+    uint64_t latest_ns = 0;
+    size_t bytes = 0;
+    for (size_t i = 0; i < drips.count; i++) {
+        uint64_t time_ns = drips.all[i].ended_ns - drips.start_ns;
+        soonest_ns = time_ns < soonest_ns ? time_ns : soonest_ns;
+        latest_ns = time_ns > latest_ns ? time_ns : latest_ns;
+        bytes = drips.all[i].sent > bytes ? drips.all[i].sent : bytes;
+    }
+    print_message(
+        "%zu %s, %.0f ms allowed: ended after %.0f to %.0f ms, %zu bytes sent at most\n",
+        drips.count,
+        what,
+        (double)timeout_ns / 1e6,
+        (double)soonest_ns / 1e6,
+        (double)latest_ns / 1e6,
+        bytes);
+    assert_true(soonest_ns >= timeout_ns - 20 * MILLISECOND_NS);
+    assert_true(latest_ns <= timeout_ns + MACHINE_SLACK_NS);
+    assert_true(bytes > 16);
+}
+
+static void drip_until_all_ended(void)
+{
+    uint64_t deadline_ns = test_now() + TEST_DEADLINE_NS;
+    do {
+        drip_once(NO_DRIP);
+        assert_true_or(test_now() < deadline_ns, "the drips do not end");
+    } while (await_next_drip() > 0);
+}
+
+static void a_frame_that_drips_ends_at_its_deadline_though_bytes_keep_coming(void **state)
+{
+    struct link_fixture *link = *state;
+    uint64_t timeout_ns = 400 * MILLISECOND_NS;
+    const struct tofu_options options = {.frame_timeout_ns = timeout_ns};
+    link_open_server(link, &options);
+    open_drips(link, DRIPS_MAX, RAW_REQUEST);
+
+    drip_until_all_ended();
+
+    expect_all_ended("frames", timeout_ns);
+    for (size_t i = 0; i < drips.count; i++) {
+        struct tofu_message *notice =
+            side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_CHANNEL_CLOSED);
+        assert_text(notice, "~reason", "timed_out");
+        side_put(&link->server, notice);
+    }
+    side_expect_stat(&link->server, deadlines_missed, drips.count);
+    side_expect_stat(&link->server, messages_incoming, 0);
+}
+
+static void a_hello_that_drips_ends_at_the_hello_deadline_and_nobody_is_told(void **state)
+{
+    struct link_fixture *link = *state;
+    uint64_t timeout_ns = 400 * MILLISECOND_NS;
+    const struct tofu_options options = {.hello_timeout_ns = timeout_ns};
+    link_open_server(link, &options);
+    open_drips(link, DRIPS_MAX, RAW_HELLO_REQUEST);
+
+    drip_until_all_ended();
+
+    expect_all_ended("hellos", timeout_ns);
+    side_expect_stat(&link->server, connections_refused, drips.count);
+    side_expect_stat(&link->server, messages_incoming, 0);
+    side_expect_silence(&link->server);
+}
+
+// Until its header is whole, a drip has no message: fifteen bytes are cheap to send.
+static void a_drip_short_of_a_header_holds_no_message(void **state)
+{
+    struct link_fixture *link = *state;
+    link_open_server(link, NULL);
+    open_drips(link, DRIPS_MAX, RAW_REQUEST);
+    for (size_t i = 0; i < drips.count; i++) {
+        send_up_to(&drips.all[i], RAW_HEADER_BYTES - 1);
+    }
+    await_quiet(&link->server);
+
+    assert_int_equal(side_stats(&link->server).messages_incoming, 0);
+
+    for (size_t i = 0; i < drips.count; i++) {
+        send_up_to(&drips.all[i], RAW_HEADER_BYTES);
+    }
+    side_expect_stat(&link->server, messages_incoming, drips.count);
+}
+
+// Takes the three messages that the starving leaves; they are of three channels, so in any order.
+static void expect_what_starving_leaves(const struct side *side)
+{
+    int told_count = 0;
+    int closed_count = 0;
+    int request_count = 0;
+    for (int i = 0; i < 3; i++) {
+        struct tofu_message *message = side_await(side);
+        const struct tofu_header *header = tofu_message_header(message);
+        told_count += header->status == TOFU_POOL_EMPTY ? 1 : 0;
+        request_count += header->opcode == TOFU_REQUEST && header->origin == TOFU_APPLICATION;
+        if (header->status == TOFU_CHANNEL_CLOSED) {
+            assert_text(message, "~reason", "timed_out");
+            closed_count++;
+        }
+        side_put(side, message);
+    }
+    assert_int_equal(told_count, 1);
+    assert_int_equal(closed_count, 1);
+    assert_int_equal(request_count, 1);
+}
+
+static void drips_on_the_whole_budget_give_way_to_who_starves(void **state)
+{
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {
+        .pool_messages_max = 8, .frame_timeout_ns = 600 * SECOND_NS};
+    link_open_server(link, &options);
+    link_open_client(link, NULL);
+    link_connect(link);
+    size_t dry = 3;
+    open_drips(link, 8, RAW_REQUEST);
+    for (size_t i = 0; i < drips.count; i++) {
+        send_up_to(&drips.all[i], RAW_HEADER_BYTES + 1);
+    }
+    side_expect_stat(&link->server, messages_incoming, 8);
+    drip_once(dry);
+
+    uint64_t start_ns = test_now();
+    side_send(&link->client, TOFU_REQUEST, 1, "honest");
+    uint64_t deadline_ns = start_ns + TEST_DEADLINE_NS;
+    do {
+        drip_once(dry);
+        assert_true_or(test_now() < deadline_ns, "no drip gives way");
+    } while (await_next_drip() == drips.count);
+
+    expect_what_starving_leaves(&link->server);
+    uint64_t time_ns = test_now() - start_ns;
+    print_message("8 drips of 8: one gave way after %.0f ms\n", (double)time_ns / 1e6);
+    assert_in_range(time_ns, SECOND_NS * 9 / 10, SECOND_NS + MACHINE_SLACK_NS);
+    // The one that had waited longest for a byte, and no other.
+    for (size_t i = 0; i < drips.count; i++) {
+        assert_int_equal(drips.all[i].ended_ns != 0, i == dry);
+    }
+}
+
+// Seven drips still hold seven messages of eight, but the eighth comes and goes.
+static void honest_clients_work_beside_the_drips_that_are_left(void **state)
+{
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {
+        .pool_messages_max = 8, .frame_timeout_ns = 600 * SECOND_NS};
+    link_open_server(link, &options);
+    link_open_client(link, NULL);
+    link_connect(link);
+    uint16_t honest = link->server.channel;
+    open_drips(link, 7, RAW_REQUEST);
+    link->server.channel = honest;
+    for (size_t i = 0; i < drips.count; i++) {
+        send_up_to(&drips.all[i], RAW_HEADER_BYTES + 1);
+    }
+    side_expect_stat(&link->server, messages_incoming, 7);
+
+    for (int i = 0; i < 1000; i++) {
+        round_trip(link, NULL);
+        drip_once(NO_DRIP);
+    }
+
+    assert_int_equal(await_next_drip(), drips.count);
+}
+
+static void press(struct link_fixture *link, uint64_t *next_id)
+{
+    enum { BURST = 8 };
+    uint64_t first = *next_id;
+    for (int i = 0; i < BURST; i++) {
+        side_send(&link->client, TOFU_REQUEST, *next_id, "press");
+        (*next_id)++;
+    }
+    for (uint64_t id = first; id < *next_id;) {
+        struct tofu_message *message = side_await(&link->server);
+        const struct tofu_header *header = tofu_message_header(message);
+        if (header->status != TOFU_POOL_EMPTY) {
+            assert_int_equal(header->opcode, TOFU_REQUEST);
+            assert_int_equal(header->id, id);
+            id++;
+        }
+        side_put(&link->server, message);
+    }
+}
+
+// Slow is not guilty: what holds no more than half is left alone, however hard others press, and its
+// messages arrive whole in the end.
+static void drips_on_half_of_the_budget_are_left_alone(void **state)
+{
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {
+        .pool_messages_max = 8, .frame_timeout_ns = 600 * SECOND_NS};
+    link_open_server(link, &options);
+    link_open_client(link, NULL);
+    link_connect(link);
+    open_drips(link, 4, RAW_REQUEST);
+    uint64_t id = 1;
+
+    uint64_t end_ns = test_now() + 3 * SECOND_NS / 2;
+    while (test_now() < end_ns) {
+        press(link, &id);
+        drip_once(NO_DRIP);
+    }
+
+    assert_int_equal(await_next_drip(), drips.count);
+    assert_true(side_stats(&link->server).pool_empty_episodes > 0);
+    print_message("4 drips of 8: %llu requests went past\n", (unsigned long long)(id - 1));
+    for (size_t i = 0; i < drips.count; i++) {
+        send_up_to(&drips.all[i], drips.frame_bytes);
+        struct tofu_message *message = side_expect(&link->server, TOFU_REQUEST);
+        size_t size = 0;
+        (void)tofu_message_body(message, &size);
+        assert_int_equal(size, BODY_BYTES);
+        side_put(&link->server, message);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LINK_TEST(a_frame_that_drips_ends_at_its_deadline_though_bytes_keep_coming),
+        LINK_TEST(a_hello_that_drips_ends_at_the_hello_deadline_and_nobody_is_told),
+        LINK_TEST(a_drip_short_of_a_header_holds_no_message),
+        LINK_TEST(drips_on_the_whole_budget_give_way_to_who_starves),
+        LINK_TEST(honest_clients_work_beside_the_drips_that_are_left),
+        LINK_TEST(drips_on_half_of_the_budget_are_left_alone),
+    };
+    return LINK_RUN(tests, LINK_BOTH);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// A thread of a test. It never fails by itself, since cmocka can end a test in its own thread only: it
+// leaves results, which the test looks at after worker_join().
+#ifndef SUPPORT_WORKER_H
+#define SUPPORT_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct worker {
+    pthread_t thread;
+    void (*run)(void *argument);
+    void *argument;
+    atomic_int system_id; ///< by which the system knows the thread; 0 before it runs
+};
+
+/// Starts run(argument) on a thread; `worker` stays where it is until worker_join().
+void worker_start(struct worker *worker, void (*run)(void *argument), void *argument);
+
+/// Waits until the thread sleeps in the kernel. What run() calls first is then known to be under way, if
+/// it can do nothing but wait.
+void worker_await_sleep(struct worker *worker);
+
+/// Waits for the end of the thread, and ends the test when that takes too long.
+void worker_join(struct worker *worker);
+
+/// Says whether threads are left that were not joined: the test has failed before.
+bool workers_are_left(void);
+
+/// Waits for those, for a while; what is left then is lost.
+void workers_join_left(void);
+
+#endif
