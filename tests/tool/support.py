@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the tool share: processes with deadlines, and peers made of raw sockets.
+
+A test is a function marked with @case. Its name is a sentence about behaviour and becomes the name
+of a CTest test; `--list` prints them all. Nothing here waits for time to pass: every wait is for an
+event, and has a deadline after which the test fails.
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Callable, Iterator, NamedTuple
+
+DEADLINE_S = 40.0
+
+# Where the sanitizers say that they found something; their exit status may look like one of ours.
+SANITIZER_MARKS = ("Sanitizer", "runtime error:")
+
+cases: dict[str, Callable[["Context"], None]] = {}
+
+
+def case(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
+    cases[function.__name__] = function
+    return function
+
+
+def equal(found: object, expected: object) -> None:
+    assert found == expected, f"\n  found    {found!r}\n  expected {expected!r}"
+
+
+def contains(text: str, *parts: str) -> None:
+    for part in parts:
+        assert part in text, f"no {part!r} in:\n{text}"
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict:
+        lines = self.out.splitlines()
+        equal(len(lines), 1)
+        return json.loads(lines[0])
+
+
+def check_sanitizers(text: str) -> None:
+    for mark in SANITIZER_MARKS:
+        assert mark not in text, text
+
+
+class Server:
+    """An echo server of the tool in its own process, and the addresses it told."""
+
+    def __init__(self, context: "Context", *arguments: str, listeners: int):
+        command = [context.tool, "echo-server", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.output = b""
+        self.lines = [self.read_line() for _ in range(listeners)]
+        self.addresses = [line.removeprefix("listening ") for line in self.lines]
+
+    def read_line(self) -> str:
+        deadline = time.monotonic() + DEADLINE_S
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self.output:
+                assert selector.select(deadline - time.monotonic()), "the server says nothing"
+                bytes_read = os.read(self.process.stdout.fileno(), 65536)
+                assert bytes_read, f"the server ended: {self.process.stderr.read().decode()}"
+                self.output += bytes_read
+        line, _, self.output = self.output.partition(b"\n")
+        return line.decode()
+
+    def end(self, signal_number: int = signal.SIGTERM) -> Result:
+        """Sends the signal, and waits for the end."""
+        self.process.send_signal(signal_number)
+        out, err = self.process.communicate(timeout=DEADLINE_S)
+        check_sanitizers(err.decode())
+        return Result(self.process.returncode, (self.output + out).decode(), err.decode())
+
+    def end_well(self, channels: int) -> Result:
+        """Ends it as it should end when that many clients have taken leave."""
+        result = self.end()
+        equal(result.code, 0)
+        equal(result.err, "")
+        contains(result.out, f"ended: {channels} channels gracefully, 0 otherwise;")
+        return result
+
+
+class Context:
+    def __init__(self, tool: str, folder: pathlib.Path):
+        self.tool = tool
+        self.folder = folder
+        self.servers: list[Server] = []
+
+    def run(self, *arguments: str, code: int = 0, **options) -> Result:
+        """Runs the tool to its end, and checks its exit status."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        done = subprocess.run([self.tool, *arguments], timeout=DEADLINE_S, check=False, **options)
+        result = Result(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
+        check_sanitizers(result.err)
+        assert result.code == code, f"exit status {result.code}, expected {code}: {result}"
+        return result
+
+    def serve(self, *arguments: str, listeners: int | None = None) -> Server:
+        count = arguments.count("--listen") if listeners is None else listeners
+        server = Server(self, *arguments, listeners=count)
+        self.servers.append(server)
+        return server
+
+    def serve_both(self, *arguments: str) -> Server:
+        """A server on TCP and on a Unix socket."""
+        addresses = ("--listen", "tcp://127.0.0.1:0", "--listen", f"uds://{self.folder}/s")
+        return self.serve(*addresses, *arguments)
+
+    def serve_tcp(self) -> Server:
+        return self.serve("--listen", "tcp://127.0.0.1:0")
+
+    def kill_servers(self) -> None:
+        for server in self.servers:
+            if server.process.poll() is None:
+                server.process.kill()
+            server.process.communicate()
+
+
+# The wire, written from the description of the protocol and not from the library.
+
+REQUEST, RESPONSE, SIGNAL, HELLO_REQUEST, HELLO_RESPONSE, BYE_REQUEST, BYE_RESPONSE = range(7)
+MORE = 0x20
+
+
+class Frame(NamedTuple):
+    opcode: int
+    id: int
+    body: bytes = b""
+    text: bytes = b""
+    more: bool = False
+
+    def pack(self) -> bytes:
+        proto = self.opcode | (MORE if self.more else 0)
+        head = struct.pack(">HBBQHH", 1, proto, 0, self.id, len(self.text), len(self.body))
+        return head + self.text + self.body
+
+
+class RawPeer:
+    """One end of a connection, without the library."""
+
+    def __init__(self, connection: socket.socket):
+        self.socket = connection
+        self.socket.settimeout(DEADLINE_S)
+
+    @classmethod
+    def connect(cls, address: str) -> "RawPeer":
+        kind, *rest = address.split("|")
+        connection = socket.socket(socket.AF_UNIX if kind == "uds" else socket.AF_INET)
+        # So that it is known how much our side of the connection can swallow.
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            connection.setsockopt(socket.SOL_SOCKET, option, 128 * 1024)
+        peer = cls(connection)
+        connection.connect(rest[0] if kind == "uds" else (rest[0], int(rest[1])))
+        text = f"~connect_to:{address}\r\n".encode()
+        peer.send(Frame(HELLO_REQUEST, 1, text=text))
+        equal(peer.receive().opcode, HELLO_RESPONSE)
+        return peer
+
+    def send(self, *frames: Frame) -> None:
+        self.socket.sendall(b"".join(frame.pack() for frame in frames))
+
+    def read(self, size: int) -> bytes:
+        """Exactly so many bytes, or none at the end."""
+        parts = []
+        while size > 0:
+            part = self.socket.recv(min(size, 1 << 20))
+            if not part:
+                assert not parts, "the connection ended within a message"
+                return b""
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def receive(self) -> Frame | None:
+        """The next message, or None at the end."""
+        head = self.read(16)
+        if not head:
+            return None
+        _, proto, status, number, text_size, body_size = struct.unpack(">HBBQHH", head)
+        equal(status, 0)
+        text = self.read(text_size) if text_size else b""
+        body = self.read(body_size) if body_size else b""
+        return Frame(proto & 0x0F, number, body, text, bool(proto & MORE))
+
+    def take_leave(self) -> None:
+        """Says Bye, and expects the answer and the end."""
+        self.send(Frame(BYE_REQUEST, 99))
+        equal(self.receive(), Frame(BYE_RESPONSE, 99))
+        equal(self.receive(), None)
+        self.socket.close()
+
+
+@contextlib.contextmanager
+def listening_socket() -> Iterator[tuple[socket.socket, str]]:
+    """A listener that does not know tofu, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(DEADLINE_S)
+        yield listener, f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--tool")
+    parser.add_argument("case", nargs="?")
+    given = parser.parse_args()
+    if given.list:
+        print("\n".join(cases))
+        return
+    # An unknown name is a KeyError, not a test that passes.
+    function = cases[given.case]
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(given.tool, pathlib.Path(folder))
+        try:
+            function(context)
+        finally:
+            context.kill_servers()
+    sys.exit(0)

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// A bar on the terminal that fills while bytes are verified. Without a terminal there is none.
+#ifndef TOOL_PROGRESS_H
+#define TOOL_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+    bool is_visible;
+    uint64_t shown_ns; // when it was last drawn
+};
+
+/// Finds out whether stderr is a terminal.
+struct progress progress_open(void);
+
+/// Draws `part` of `whole`, unless it was drawn just now.
+void progress_show(
+    struct progress *progress, uint64_t part, uint64_t whole, uint64_t bytes, uint64_t since_ns);
+
+/// How long a caller may sleep before the bar looks stuck; UINT64_MAX without one.
+uint64_t progress_interval_ns(const struct progress *progress);
+
+/// Takes the bar away.
+void progress_close(struct progress *progress);
+
+#endif
