@@ -80,7 +80,8 @@ TOFU_EXTERN_C_BEGIN
 /// Ownership: `*engine` is yours after TOFU_OK, else NULL.
 /// Threads: any.
 /// @param options  may be NULL; copied.
-/// @retval TOFU_NOT_IMPLEMENTED_YET   an option asks for what this version or platform has not got.
+/// @retval TOFU_NOT_IMPLEMENTED_YET   an option asks for what this version or platform has not got, or
+///                                    struct_size is none that this version knows.
 /// @retval TOFU_NOT_ALLOWED           an option is out of its range, or the poller's name is unknown.
 /// @retval TOFU_ALLOCATION_FAILED     no memory.
 /// @retval TOFU_NOTIFICATION_FAILED   the system refused a poller, a wake-up descriptor or a thread.

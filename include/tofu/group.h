@@ -31,6 +31,7 @@ TOFU_EXTERN_C_BEGIN
 /// Threads: any.
 /// @retval TOFU_ALLOCATION_FAILED  no memory.
 /// @retval TOFU_SHUTDOWN_STARTED   the engine is ending.
+/// @retval TOFU_NOTIFICATION_FAILED  the poller failed.
 /// @retval TOFU_FORKED             the engine is the parent process's.
 TOFU_API TOFU_NODISCARD enum tofu_status tofu_group_create(
     struct tofu_engine *engine, struct tofu_group **group);

@@ -177,6 +177,17 @@ void tf_ending_begin_error(
     tf_ending_begin(reactor, channel, reason, detail, how);
 }
 
+bool tf_ending_can_finish(struct tf_reactor *reactor)
+{
+    for (struct tf_list *link = reactor->closed.next; link != &reactor->closed; link = link->next) {
+        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, phase_link);
+        if (!tf_slot_is_loaded(tf_table_slot(reactor->table, channel->number))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void tf_ending_finish(struct tf_reactor *reactor)
 {
     struct tf_list *link = reactor->closed.next;

@@ -33,6 +33,10 @@ void tf_ending_begin_error(
     int error,
     enum tf_ending how);
 
+/// Says whether a closing notice is due. A poster that stepped back may have made it so since the last
+/// look, and its wake-up may have come while we were awake.
+bool tf_ending_can_finish(struct tf_reactor *reactor);
+
 /// Delivers the closing notices that are due, and frees their channels.
 void tf_ending_finish(struct tf_reactor *reactor);
 

@@ -290,6 +290,14 @@ static bool interest_is_declared(const struct tf_reactor *reactor)
     return true;
 }
 
+// Whoever still gets a notice gets it before its wait says that the engine has stopped.
+static bool can_tell_death(struct tf_reactor *reactor)
+{
+    return atomic_load(&reactor->is_dead) && !reactor->is_death_told &&
+           atomic_load(&reactor->table->channel_count) == 0 &&
+           tf_message_stack_is_empty(&reactor->posts);
+}
+
 static void settle_turn(struct tf_reactor *reactor)
 {
     reconcile(reactor);
@@ -298,6 +306,10 @@ static void settle_turn(struct tf_reactor *reactor)
     tf_notices_flush(reactor);
     tf_pool_put_queue(reactor->pool, &reactor->finished);
     tf_shutdown_finish_commands(reactor);
+    if (can_tell_death(reactor)) {
+        reactor->is_death_told = true;
+        tf_engine_stop_mailboxes(reactor->engine, TOFU_NOTIFICATION_FAILED);
+    }
     tf_count(&reactor->counters.turns, 1);
 }
 
@@ -331,8 +343,6 @@ static void die(struct tf_reactor *reactor)
     atomic_store(&reactor->is_dead, true);
     tf_engine_failed(reactor->engine);
     tf_shutdown_end_all(reactor, TOFU_NOTIFICATION_FAILED);
-    settle_turn(reactor);
-    tf_engine_stop_mailboxes(reactor->engine, TOFU_NOTIFICATION_FAILED);
 }
 
 // Says "asleep" first and looks at the mailboxes then; who posts does it the other way round. The flag

@@ -90,6 +90,7 @@ struct tf_reactor {
     uint64_t pool_empty_episode;      ///< number of the present or last one
     bool is_pool_empty;               ///< an episode is on
     bool is_stopping;
+    bool is_death_told; ///< the mailboxes were stopped after the poller had failed
     bool is_shutting_down;
     struct tf_list running;      ///< commands to be finished at the end of the turn
     struct tf_command *shutdown; ///< to be finished when the last channel has ended

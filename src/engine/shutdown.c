@@ -200,6 +200,12 @@ static bool is_complete(const struct tf_command *command)
     return command->kind != TF_COMMAND_DESTROY_GROUP || tf_list_is_empty(&command->group->channels);
 }
 
+bool tf_shutdown_can_finish(struct tf_reactor *reactor)
+{
+    return reactor->shutdown != NULL && atomic_load(&reactor->table->channel_count) == 0 &&
+           atomic_load(&reactor->counters.half_open) == 0;
+}
+
 void tf_shutdown_finish_commands(struct tf_reactor *reactor)
 {
     struct tf_list *link = reactor->running.next;
@@ -215,9 +221,7 @@ void tf_shutdown_finish_commands(struct tf_reactor *reactor)
         }
         tf_command_finish(command);
     }
-    bool is_empty = atomic_load(&reactor->table->channel_count) == 0 &&
-                    atomic_load(&reactor->counters.half_open) == 0;
-    if (reactor->shutdown != NULL && is_empty) {
+    if (tf_shutdown_can_finish(reactor)) {
         finish_shutdown(reactor);
     }
 }

@@ -12,6 +12,9 @@ void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
 /// Finishes the commands of this turn, and the shutdown when nothing is left to end.
 void tf_shutdown_finish_commands(struct tf_reactor *reactor);
 
+/// Says whether a shutdown waits for nothing any more.
+bool tf_shutdown_can_finish(struct tf_reactor *reactor);
+
 /// Ends every channel of every group for `reason`.
 void tf_shutdown_end_all(struct tf_reactor *reactor, enum tofu_status reason);
 
