@@ -51,9 +51,10 @@ struct tofu_stats {
     uint64_t messages_idle;     ///< gauge: messages in the pool
     uint64_t messages_incoming; ///< gauge: received messages under way or with the application
 
-    struct tofu_histogram
-        queue_dwell; ///< from the I/O thread's taking a message to its last byte written
-    struct tofu_histogram loop_lag; ///< how long one turn kept the next event waiting
+    /// From the I/O thread's taking a message to its last byte written.
+    struct tofu_histogram queue_dwell;
+    /// How long one turn kept the next event waiting.
+    struct tofu_histogram loop_lag;
 };
 
 struct tofu_group_stats {

@@ -49,7 +49,7 @@ uint8_t tf_channel_interest(const struct tf_channel *channel)
     case TF_PHASE_CONNECTING:
         return channel->watch.socket == TF_SOCKET_NONE ? 0 : TF_POLL_WRITE;
     case TF_PHASE_LISTENING:
-        return channel->since_ns != 0 ? 0 : TF_POLL_READ;
+        return channel->rests_until_ns != 0 ? 0 : TF_POLL_READ;
     case TF_PHASE_HALF_OPEN:
     case TF_PHASE_OPEN:
     case TF_PHASE_DRAINING:
@@ -114,7 +114,7 @@ uint64_t tf_channel_deadline(const struct tf_channel *channel, const struct tf_s
         deadline_ns = attempt_deadline(channel, settings);
         break;
     case TF_PHASE_LISTENING:
-        deadline_ns = channel->since_ns == 0 ? UINT64_MAX : channel->since_ns;
+        deadline_ns = channel->rests_until_ns == 0 ? UINT64_MAX : channel->rests_until_ns;
         break;
     case TF_PHASE_HALF_OPEN:
         if (!channel->is_starved) {

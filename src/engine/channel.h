@@ -70,8 +70,8 @@ struct tf_channel {
     struct tf_frame_writer writer; ///< before the connection is there, what waits for it
 
     struct tf_timer timer;
-    uint64_t
-        since_ns; ///< start of connecting, or of being half-open; of a listener's rest: its end
+    uint64_t since_ns;         ///< start of connecting, or of being half-open
+    uint64_t rests_until_ns;   ///< of a listener; 0: it does not rest
     uint64_t frame_since_ns;   ///< first byte of the unfinished frame; 0: there is none
     uint64_t progress_ns;      ///< last byte either way while ending
     uint64_t starved_since_ns; ///< while is_starved

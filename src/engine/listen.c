@@ -28,7 +28,6 @@ static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel
 {
     struct tofu_address address = channel->attempt->address;
     tf_attempt_end(reactor, channel);
-    channel->since_ns = 0;
     enum tofu_status status =
         tf_tokens_add(&reactor->tokens, reactor->allocator, channel, &channel->watch.token);
     struct tf_listener *listener =
@@ -138,14 +137,15 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
         channel->is_rest_told = true;
         tf_notices_accept_failed(reactor, channel);
     }
-    channel->since_ns = reactor->now_ns + REST_NS;
+    channel->rests_until_ns = reactor->now_ns + REST_NS;
     tf_reactor_arm(reactor, channel);
     tf_reactor_touch(reactor, channel);
 }
 
 void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    for (int i = 0; i < ACCEPTS_PER_TURN && channel->can_read && channel->since_ns == 0; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && channel->can_read && channel->rests_until_ns == 0;
+         i++) {
         tf_socket socket = TF_SOCKET_NONE;
         int error = 0;
         switch (tf_listener_accept(channel->listener, &socket, &error)) {
@@ -163,14 +163,14 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
             break;
         }
     }
-    if (channel->can_read && channel->since_ns == 0) {
+    if (channel->can_read && channel->rests_until_ns == 0) {
         tf_reactor_schedule(reactor, channel);
     }
 }
 
 void tf_listen_timer(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    channel->since_ns = 0;
+    channel->rests_until_ns = 0;
     channel->can_read = true;
     tf_reactor_touch(reactor, channel);
     tf_reactor_schedule(reactor, channel);

@@ -28,8 +28,8 @@ struct tf_mailbox {
     _Atomic uint32_t closing_status; ///< what an empty closed mailbox answers; TOFU_OK: it is open
     _Atomic bool has_event;          ///< `event` is open
     char padding[TF_CACHE_LINE_BYTES];
-    _Atomic(struct tofu_message *)
-        ready; ///< private chain of the waiter; others only ask if it is NULL
+    /// The private chain of the waiter; others only ask whether it is NULL.
+    _Atomic(struct tofu_message *) ready;
     struct tf_mutex event_lock;
     struct tf_event event;
     bool event_is_set; ///< under event_lock

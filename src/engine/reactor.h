@@ -68,19 +68,17 @@ struct tf_reactor {
     uint32_t event_count;
     uint64_t now_ns; ///< when this turn began
 
-    struct tf_list groups;   ///< that have or had channels
-    struct tf_list outboxes; ///< groups with something to deliver
-    struct tf_list ready;    ///< channels that can do something without the poller's word
-    struct tf_list
-        starved; ///< channels that wait for the receiving budget, first come first served
-    const struct tf_channel *fed; ///< the starved one that may take from the budget now
-    struct tf_list
-        unfinished; ///< channels in the middle of a message, the longest without bytes first
-    uint64_t unfinished_count; ///< of those
-    struct tf_list dirty;      ///< channels whose interest may have changed
-    struct tf_list resolving;  ///< channels that wait for a name
-    struct tf_list half_open;  ///< accepted connections without a HelloRequest, the oldest first
-    struct tf_list closed;     ///< channels that wait to give their closing notice
+    struct tf_list groups;        ///< that have or had channels
+    struct tf_list outboxes;      ///< groups with something to deliver
+    struct tf_list ready;         ///< channels that can do something without the poller's word
+    struct tf_list starved;       ///< in line for the receiving budget, first come first served
+    const struct tf_channel *fed; ///< of these, the one that may take from the budget now
+    struct tf_list unfinished;    ///< in the middle of a message, the longest without bytes first
+    uint64_t unfinished_count;    ///< of those
+    struct tf_list dirty;         ///< channels whose interest may have changed
+    struct tf_list resolving;     ///< channels that wait for a name
+    struct tf_list half_open;     ///< accepted connections without a HelloRequest, the oldest first
+    struct tf_list closed;        ///< channels that wait to give their closing notice
     struct tf_tokens tokens;
     struct tf_timers timers;
 
