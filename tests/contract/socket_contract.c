@@ -425,6 +425,23 @@ static void numbers_are_endpoints_and_names_are_not(void **state)
     assert_int_equal(none.size, 0);
 }
 
+static void an_endpoint_gives_back_its_numbers(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "255.255.255.255", "::1", "2001:db8::5:0:9"};
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        struct tf_endpoint endpoint;
+        struct tofu_address address;
+        assert_true(tcp_endpoint(hosts[i], &endpoint));
+
+        tf_endpoint_to_address(&endpoint, &address);
+
+        assert_int_equal(address.transport, TOFU_TCP);
+        assert_string_equal(address.host, hosts[i]);
+        assert_int_equal(address.port, 7099);
+    }
+}
+
 static void listening_on_a_name_is_refused(void **state)
 {
     struct tofu_address address = {.transport = TOFU_TCP, .host = "localhost"};
@@ -522,6 +539,7 @@ static const struct CMUnitTest connected_cases[] = {
 
 static const struct CMUnitTest single_cases[] = {
     cmocka_unit_test(numbers_are_endpoints_and_names_are_not),
+    cmocka_unit_test(an_endpoint_gives_back_its_numbers),
     cmocka_unit_test(listening_on_a_name_is_refused),
     cmocka_unit_test(an_empty_host_listens_on_all_interfaces),
     cmocka_unit_test(an_error_has_words_on_one_line),

@@ -92,6 +92,54 @@ static void both_ends_of_a_unix_connection_have_a_large_send_buffer(void **state
     assert_int_equal(option_of(fixture->server, SOL_SOCKET, SO_SNDBUF), granted);
 }
 
+static void the_system_vouches_for_the_peer_of_a_unix_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tofu_peer peer = {0};
+
+    assert_true(tf_socket_peer(fixture->server, &peer));
+
+    assert_true(peer.has_credentials);
+    assert_int_equal(peer.user_id, geteuid());
+    assert_int_equal(peer.group_id, getegid());
+    assert_int_equal(peer.process_id, getpid());
+}
+
+// The accepted end of a Unix connection has a peer without a name; TCP shows where it comes from.
+static void each_end_tells_who_is_at_the_other(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct tofu_address *listener = &fixture->link.listener.address;
+    struct tofu_peer of_client = {0};
+    struct tofu_peer of_server = {0};
+
+    assert_true(tf_socket_peer(fixture->client, &of_client));
+    assert_true(tf_socket_peer(fixture->server, &of_server));
+
+    assert_int_equal(of_client.address.transport, listener->transport);
+    assert_string_equal(of_client.address.host, listener->host);
+    assert_int_equal(of_client.address.port, listener->port);
+    assert_string_equal(of_client.address.path, listener->path);
+    assert_int_equal(of_server.address.transport, listener->transport);
+    assert_string_equal(of_server.address.host, listener->host);
+    assert_int_equal(of_server.address.port != 0, listener->transport == TOFU_TCP);
+    assert_string_equal(of_server.address.path, "");
+    if (listener->transport == TOFU_TCP) {
+        assert_false(of_client.has_credentials);
+        assert_false(of_server.has_credentials);
+    }
+}
+
+static void an_unconnected_socket_has_no_peer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tofu_peer peer = {.process_id = 77};
+
+    assert_false(tf_socket_peer(fixture->link.listener.socket, &peer));
+
+    assert_int_equal(peer.process_id, 77);
+}
+
 static void keep_alive_is_off_until_it_is_asked_for(void **state)
 {
     struct fixture *fixture = *state;
@@ -456,6 +504,8 @@ int main(void)
     const struct CMUnitTest tcp_tests[] = {
         TCP(every_socket_is_non_blocking_and_not_inherited),
         TCP(tcp_sends_small_messages_at_once),
+        TCP(each_end_tells_who_is_at_the_other),
+        TCP(an_unconnected_socket_has_no_peer),
         TCP(keep_alive_is_off_until_it_is_asked_for),
         TCP(sending_to_a_dead_peer_raises_no_signal),
         TCP(without_descriptors_one_waiting_peer_is_turned_away_each_time),
@@ -470,6 +520,9 @@ int main(void)
     };
     const struct CMUnitTest uds_tests[] = {
         UDS(every_socket_is_non_blocking_and_not_inherited),
+        UDS(each_end_tells_who_is_at_the_other),
+        UDS(an_unconnected_socket_has_no_peer),
+        UDS(the_system_vouches_for_the_peer_of_a_unix_connection),
         UDS(both_ends_of_a_unix_connection_have_a_large_send_buffer),
         UDS(sending_to_a_dead_peer_raises_no_signal),
         UDS(without_descriptors_one_waiting_peer_is_turned_away_each_time),

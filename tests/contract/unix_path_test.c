@@ -355,6 +355,33 @@ static void an_abstract_name_has_no_file_and_is_free_after_close(void **state)
     tf_listener_close(&listener);
 }
 
+static void the_peer_of_a_client_has_the_name_that_was_listened_on(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 2; i++) {
+        struct tf_listener listener;
+        struct tf_endpoint endpoint;
+        struct tofu_peer peer = {0};
+        tf_socket client = TF_SOCKET_NONE;
+        enum tofu_status status = TOFU_OK;
+        int error = 0;
+        (void)snprintf(
+            fixture->address.path,
+            sizeof fixture->address.path,
+            i == 0 ? "%s/named" : "@%s",
+            fixture->link.directory);
+        assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+        assert_true(tf_endpoint_from_address(&fixture->address, &endpoint));
+        assert_int_equal(tf_socket_connect(&endpoint, &client, &status, &error), TF_CONNECT_DONE);
+
+        assert_true(tf_socket_peer(client, &peer));
+
+        assert_string_equal(peer.address.path, fixture->address.path);
+        tf_socket_close(client);
+        tf_listener_close(&listener);
+    }
+}
+
 // Other programs know the name without a NUL at its end.
 static void an_abstract_name_is_the_one_that_others_mean(void **state)
 {
@@ -402,6 +429,7 @@ int main(void)
         CASE(the_longest_path_works_to_its_last_byte),
         CASE(a_path_that_is_too_long_is_no_address),
         CASE(an_abstract_name_has_no_file_and_is_free_after_close),
+        CASE(the_peer_of_a_client_has_the_name_that_was_listened_on),
         CASE(an_abstract_name_is_the_one_that_others_mean),
     };
     return cmocka_run_group_tests_name("unix paths", tests, NULL, NULL);

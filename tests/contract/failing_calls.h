@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// System calls that fail on demand. The linker puts our functions before the C library's (`--wrap`, see
+// CMakeLists.txt). A plan says which call fails, when and how often; without one all goes through.
+#ifndef TF_TESTS_CONTRACT_FAILING_CALLS_H
+#define TF_TESTS_CONTRACT_FAILING_CALLS_H
+
+#include <stdint.h>
+
+#define FOR_EVER UINT32_MAX
+
+/// Lets `call` succeed `skip_count` times and then fail `fail_count` times, with `error`.
+void plan_failure(const char *call, int error, uint32_t skip_count, uint32_t fail_count);
+
+/// Ends the plan, if there is one; returns how many calls it made fail.
+uint32_t plan_end(void);
+
+/// Counts the descriptors below 200 that are open; a test opens few.
+uint32_t open_descriptors(void);
+
+#endif
