@@ -175,9 +175,11 @@ void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **message_p
 {
     struct tofu_message *message = *message_pointer;
     *message_pointer = NULL;
-    if (message == NULL || enter(engine) != TOFU_OK) {
+    if (message == NULL || tf_engine_is_forked(engine)) {
         return;
     }
+    // A waiter that the engine's end has woken may give back what it got last.
+    tf_gate_enter_late(&engine->gate);
     TF_ASSERT(message->engine == engine);
 
     if (!tf_notices_come_home(message) && tf_pool_put(&engine->pool, message)) {

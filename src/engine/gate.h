@@ -41,6 +41,12 @@ static inline bool tf_gate_enter(struct tf_gate *gate)
     return true;
 }
 
+/// Enters a gate even if it is closed: for what must be done while its closer still waits.
+static inline void tf_gate_enter_late(struct tf_gate *gate)
+{
+    atomic_fetch_add(&gate->word, TF_GATE_CALL);
+}
+
 static inline bool tf_gate_is_closed(struct tf_gate *gate)
 {
     return (atomic_load(&gate->word) & TF_GATE_CLOSED) != 0;

@@ -239,6 +239,20 @@ static void note_taken(struct tofu_group *group, struct tofu_message *message)
     }
 }
 
+// Whoever destroys the group or the engine waits for this call, not for what its caller does with a
+// message that came in the meantime.
+static enum tofu_status keep_if_open(struct tofu_group *group, struct tofu_message **message)
+{
+    if (!tf_gate_is_closed(&group->gate)) {
+        return TOFU_OK;
+    }
+    if (tf_pool_put(&group->engine->pool, *message)) {
+        tf_reactor_wake(&group->engine->reactor);
+    }
+    *message = NULL;
+    return TOFU_SHUTDOWN_STARTED;
+}
+
 enum tofu_status tofu_group_wait(
     struct tofu_group *group, uint64_t timeout_ns, struct tofu_message **message_out)
 {
@@ -250,6 +264,7 @@ enum tofu_status tofu_group_wait(
     status = tf_mailbox_wait(&group->mailbox, timeout_ns, message_out);
     if (*message_out != NULL) {
         note_taken(group, *message_out);
+        status = keep_if_open(group, message_out);
     }
     tf_gate_leave(&group->gate);
     return status;

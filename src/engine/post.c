@@ -266,9 +266,14 @@ enum tofu_status tofu_group_post(
 }
 
 // A queue that is full while everything ends will not be worth waiting for.
-static bool may_wait(struct tofu_group *group)
+static enum tofu_status try_again(
+    struct tofu_group *group, struct tofu_message **message, struct tofu_header *accepted_out)
 {
-    return !tf_gate_is_closed(&group->gate) && tf_engine_accepts(group->engine) == TOFU_OK;
+    if (tf_gate_is_closed(&group->gate)) {
+        return TOFU_SHUTDOWN_STARTED;
+    }
+    enum tofu_status status = tf_engine_accepts(group->engine);
+    return status == TOFU_OK ? post(group, message, accepted_out) : status;
 }
 
 static enum tofu_status post_when_room(
@@ -281,7 +286,7 @@ static enum tofu_status post_when_room(
     uint32_t count = tf_event_count_enter(room);
     enum tofu_status status = TOFU_QUEUE_FULL;
     for (;;) {
-        status = may_wait(group) ? post(group, message, accepted_out) : TOFU_SHUTDOWN_STARTED;
+        status = try_again(group, message, accepted_out);
         if (status != TOFU_QUEUE_FULL) {
             break;
         }

@@ -32,7 +32,8 @@ enum tf_poll {
 };
 
 /// One watched socket: embedded in what owns the socket. The owner sets socket and token and then
-/// only reads; the poller owns the rest. Zero otherwise before the first watch.
+/// only reads; the poller owns the rest. Zero otherwise before the first watch; it does not move
+/// until forget.
 struct tf_watch {
     tf_socket socket;
     uint64_t token;     ///< carried by events; never used for another socket
@@ -84,8 +85,8 @@ struct tf_poller_ops {
 
 /// An open poller, embedded in its owner.
 struct tf_poller {
-    const struct tf_poller_ops *ops;
-    void *state; ///< the backend's
+    const struct tf_poller_ops *ops; ///< set by the owner before open
+    void *state;                     ///< the backend's
 };
 
 /// What this platform has, the best first; ends with NULL. Chosen at link time.
