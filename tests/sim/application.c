@@ -25,6 +25,7 @@ void application_release(struct application *application)
     while (application->held_count > 0) {
         posting_put(application, &application->held[--application->held_count]);
     }
+    posting_put(application, &application->pool_empty_notice);
 }
 
 void application_leave(struct application *application)
@@ -46,6 +47,9 @@ void application_leave(struct application *application)
 
 static void release_one(struct application *application)
 {
+    if (sim_chance(500)) {
+        posting_put(application, &application->pool_empty_notice);
+    }
     if (application->held_count == 0) {
         return;
     }
@@ -124,6 +128,7 @@ static void start_over(struct application *application)
         return;
     }
     application_leave(application);
+    posting_put(application, &application->pool_empty_notice);
     application_open(application);
 }
 

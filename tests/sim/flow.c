@@ -76,6 +76,7 @@ static void open_engine(const struct flow *flow, struct flow_engine *home)
         .hello_timeout_ns = draw_timeout(flow),
         .frame_timeout_ns = draw_timeout(flow),
         .close_timeout_ns = draw_timeout(flow),
+        .keepalive = sim_chance(300),
         .poller = pollers[sim_below(3)],
         .allocator = sim_allocator(),
     };

@@ -77,8 +77,8 @@ struct application {
     struct listener listeners[LISTENERS_MAX];
     struct tofu_message *held[HELD_MAX];
     size_t held_count;
-    bool has_pool_empty_notice;
-    uint64_t updates[UPDATES_MAX]; ///< serials, in order; 0: an update without a message
+    struct tofu_message *pool_empty_notice; ///< kept for a while, or NULL
+    uint64_t updates[UPDATES_MAX];          ///< serials, in order; 0: an update without a message
     size_t update_count;
     struct side *stream; ///< that gets a message in parts
     uint64_t stream_id;

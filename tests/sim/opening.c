@@ -82,7 +82,8 @@ static void choose_place(const struct application *application, char *text_out)
 {
     unsigned number = (unsigned)(application - application->flow->applications);
     if (sim_chance(500)) {
-        snprintf(text_out, TOFU_ADDRESS_BYTES_MAX, "tcp|127.0.0.1|0");
+        const char *host = sim_chance(200) ? "localhost" : "127.0.0.1";
+        snprintf(text_out, TOFU_ADDRESS_BYTES_MAX, "tcp|%s|0", host);
     } else {
         snprintf(
             text_out,

@@ -97,7 +97,7 @@ struct tofu_message *posting_message(struct application *application)
 
 void posting_put(struct application *application, struct tofu_message **message)
 {
-    if (sim_defect_strikes(FLOW_KEEP_MESSAGE)) {
+    if (*message != NULL && sim_defect_strikes(FLOW_KEEP_MESSAGE)) {
         *message = NULL;
         return;
     }

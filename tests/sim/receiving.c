@@ -37,8 +37,23 @@ static void answer(
     posting_submit(application, side, message);
 }
 
+static void check_clone(struct application *application, const struct tofu_message *message)
+{
+    struct tofu_message *clone = NULL;
+    if (tofu_message_clone(message, &clone) != TOFU_OK) {
+        sim_fail("a message could not be cloned");
+    }
+    if (message_content(clone) != message_content(message)) {
+        sim_fail("a clone is not what it was made from");
+    }
+    posting_put(application, &clone);
+}
+
 static void keep_or_put(struct application *application, struct tofu_message *message)
 {
+    if (sim_chance(50)) {
+        check_clone(application, message);
+    }
     if (application->flow->phase == FLOW_RUN && !flow_engine_is_ending(application->home) &&
         application->held_count < HELD_MAX && sim_chance(application->flow->hold_rate)) {
         application->held[application->held_count++] = message;
@@ -164,8 +179,9 @@ static void receive_welcome(struct application *application, struct tofu_message
         // Two may draw the same path: the second is told so.
         listener->has_failed = true;
         application->home->returned++;
+        bool is_late = header->status == TOFU_TIMED_OUT && !application->flow->is_gentle;
         if (header->status != TOFU_LISTEN_FAILED && header->status != TOFU_CHANNEL_CLOSED &&
-            !flow_engine_is_ending(application->home)) {
+            !is_late && !flow_engine_is_ending(application->home)) {
             sim_fail("listening failed with %s", tofu_status_name(header->status));
         }
         posting_put(application, &message);
@@ -235,10 +251,13 @@ static void receive_notice(struct application *application, struct tofu_message 
     const struct tofu_header *header = tofu_message_header(message);
     if (header->opcode == TOFU_SIGNAL && header->status == TOFU_POOL_EMPTY &&
         header->channel == 0) {
-        if (application->has_pool_empty_notice) {
+        if (application->pool_empty_notice != NULL) {
             sim_fail("a second pool_empty while the first one is with the application");
         }
-        posting_put(application, &message);
+        application->pool_empty_notice = message;
+        if (sim_chance(500)) {
+            posting_put(application, &application->pool_empty_notice);
+        }
         return;
     }
     if (header->opcode == TOFU_WELCOME_RESPONSE) {

@@ -206,6 +206,17 @@ static bool jump(uint64_t limit_ns)
     return false;
 }
 
+// Whoever is blocked below must not be taken for the one who checks, and be interrupted.
+static void run_check(void)
+{
+    struct sim_actor *below = schedule.current;
+    if (schedule.check != NULL) {
+        schedule.current = NULL;
+        schedule.check(schedule.check_context);
+        schedule.current = below;
+    }
+}
+
 bool sim_turn(uint64_t limit_ns)
 {
     schedule.turns++;
@@ -221,9 +232,7 @@ bool sim_turn(uint64_t limit_ns)
         return has_happened || jump(limit_ns);
     }
     run_actor(actor);
-    if (schedule.check != NULL) {
-        schedule.check(schedule.check_context);
-    }
+    run_check();
     return true;
 }
 
