@@ -66,7 +66,7 @@ static int connect_to(const char *address)
     } else {
         size = sizeof peer.path;
         peer.path.sun_family = AF_UNIX;
-        (void)snprintf(peer.path.sun_path, sizeof peer.path.sun_path, "%s", address + 4);
+        memcpy(peer.path.sun_path, address + 4, strnlen(address + 4, TOFU_PATH_BYTES_MAX));
     }
     int descriptor = socket(peer.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor >= 0 && connect(descriptor, &peer.any, size) != 0) {

@@ -185,8 +185,9 @@ static void reading_parks_and_resumes_without_losing_a_wake_up(void **state)
     struct link_fixture *link = *state;
     open_link(link, 1);
     uint64_t count = scaled("park and resume", PARK_ROUNDS);
-    struct stream stream = {.side = link->client, .count = count};
-    struct worker worker;
+    static struct stream stream;
+    static struct worker worker;
+    stream = (struct stream){.side = link->client, .count = count};
     uint64_t turns_before = side_stats(&link->server).turns;
     worker_start(&worker, post_stream, &stream);
 

@@ -161,9 +161,7 @@ static void close_listener(struct link_fixture *link, enum tofu_opcode opcode)
         link->welcome_id,
         opcode == TOFU_BYE_REQUEST ? "success" : "channel_closed");
     side_expect_refusal(
-        &listener,
-        side_message(&listener, TOFU_BYE_SIGNAL, 0, NULL),
-        TOFU_INVALID_CHANNEL_NUMBER);
+        &listener, side_message(&listener, TOFU_BYE_SIGNAL, 0, NULL), TOFU_INVALID_CHANNEL_NUMBER);
 }
 
 static void expect_nobody_listens(struct link_fixture *link)

@@ -192,8 +192,9 @@ static void many_clients_connect_at_once(void **state)
     assert_int_equal(id_sum, CLIENTS * 1000 + CLIENTS * (CLIENTS - 1) / 2);
     for (size_t i = 0; i < sizeof channels; i++) {
         // With one engine all numbers differ; with two, each engine's do.
-        assert_true(channels[i] == 0 || channels[i] == 1 || channels[i] == 16 ||
-                    (!link->is_one_engine && channels[i] == 17));
+        assert_true(
+            channels[i] == 0 || channels[i] == 1 || channels[i] == 16 ||
+            (!link->is_one_engine && channels[i] == 17));
     }
 }
 
@@ -204,8 +205,7 @@ static void a_refused_connection_comes_back(void **state)
     open_client_alone(link);
     raw_listen(link->transport == TOFU_TCP, link->directory, "deaf", -1, address);
 
-    expect_no_connection(
-        &link->client, side_hello(&link->client, address), TOFU_CONNECT_FAILED);
+    expect_no_connection(&link->client, side_hello(&link->client, address), TOFU_CONNECT_FAILED);
 }
 
 static void messages_behind_a_refused_hello_come_back_in_order(void **state)
@@ -230,8 +230,7 @@ static void messages_behind_a_refused_hello_come_back_in_order(void **state)
     }
 
     side_put(
-        &link->client,
-        side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CONNECT_FAILED));
+        &link->client, side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CONNECT_FAILED));
     for (uint64_t id = 1; id <= taken; id++) {
         struct tofu_message *message = side_await(&link->client);
         const struct tofu_header *header = tofu_message_header(message);
@@ -240,8 +239,7 @@ static void messages_behind_a_refused_hello_come_back_in_order(void **state)
         assert_int_equal(header->channel, hello.channel);
         assert_int_equal(header->id, id);
         // Those that were queued failed with the channel, those that raced with its end came too late.
-        assert_true(
-            header->status == TOFU_CONNECT_FAILED || header->status == TOFU_CHANNEL_CLOSED);
+        assert_true(header->status == TOFU_CONNECT_FAILED || header->status == TOFU_CHANNEL_CLOSED);
         assert_body(message, "body");
         side_put(&link->client, message);
     }
@@ -291,8 +289,7 @@ static void the_closing_notice_of_a_refused_connection_has_the_systems_words(voi
     raw_listen(link->transport == TOFU_TCP, link->directory, "deaf", -1, address);
     side_post(&link->client, side_hello(&link->client, address));
     side_put(
-        &link->client,
-        side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CONNECT_FAILED));
+        &link->client, side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CONNECT_FAILED));
 
     struct tofu_message *closed =
         side_expect_notice(&link->client, TOFU_SIGNAL, TOFU_CHANNEL_CLOSED);
@@ -352,8 +349,7 @@ static void a_name_is_resolved_while_other_channels_go_on(void **state)
 
     assert_int_equal(side_take(&link->server, TOFU_REQUEST).id, 9);
     side_put(
-        &link->client,
-        side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CONNECT_FAILED));
+        &link->client, side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CONNECT_FAILED));
     side_expect_closed(&link->client, hello.channel, hello.id, "connect_failed");
 }
 
@@ -402,8 +398,7 @@ static void a_path_that_is_a_file_refuses(void **state)
     assert_non_null(file);
     assert_int_equal(fclose(file), 0);
 
-    expect_no_connection(
-        &link->client, side_hello(&link->client, address), TOFU_CONNECT_FAILED);
+    expect_no_connection(&link->client, side_hello(&link->client, address), TOFU_CONNECT_FAILED);
 }
 
 // The kernel says EAGAIN and never tells when there is room; the engine has to try again by itself.

@@ -144,8 +144,7 @@ static void a_peer_that_does_not_accept_is_given_up(void **state)
     assert_int_equal(tofu_message_header(response)->id, hello.id);
     assert_text(response, "~connect_to", address);
     side_put(&link->client, response);
-    struct tofu_message *queued =
-        side_expect_notice(&link->client, TOFU_REQUEST, TOFU_TIMED_OUT);
+    struct tofu_message *queued = side_expect_notice(&link->client, TOFU_REQUEST, TOFU_TIMED_OUT);
     assert_int_equal(tofu_message_header(queued)->id, 5);
     assert_body(queued, "queued");
     side_put(&link->client, queued);
@@ -234,8 +233,7 @@ static void a_drain_without_progress_is_timed_out(void **state)
     }
     side_send(&link->server, TOFU_BYE_RESPONSE, 8, NULL);
 
-    struct tofu_message *message =
-        side_expect_notice(&link->server, TOFU_RESPONSE, TOFU_TIMED_OUT);
+    struct tofu_message *message = side_expect_notice(&link->server, TOFU_RESPONSE, TOFU_TIMED_OUT);
     for (; tofu_message_header(message)->opcode == TOFU_RESPONSE;
          message = side_await(&link->server)) {
         assert_status(TOFU_TIMED_OUT, (enum tofu_status)tofu_message_header(message)->status);

@@ -16,8 +16,7 @@ static void its_channels_are_aborted(void **state)
     tofu_group_destroy(&link->server.group);
 
     assert_null(link->server.group);
-    side_expect_closed(
-        &link->client, link->client.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->client, link->client.channel, link->hello_id, "peer_disconnected");
     struct tofu_stats stats = side_stats(&link->server);
     assert_int_equal(stats.channels, 0);
     assert_int_equal(stats.half_open, 0);
@@ -49,8 +48,7 @@ static void its_listeners_are_gone_when_it_returns(void **state)
         }
         link_open_group(&link->server);
         side_post(&link->server, side_welcome(&link->server, link->address));
-        side_put(
-            &link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
+        side_put(&link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
     }
 }
 
@@ -179,8 +177,7 @@ static void it_is_destroyed_under_a_thread_that_posts(void **state)
 
         worker_join(&poster.worker);
         assert_true(
-            poster.status == TOFU_SHUTDOWN_STARTED ||
-            poster.status == TOFU_INVALID_CHANNEL_NUMBER);
+            poster.status == TOFU_SHUTDOWN_STARTED || poster.status == TOFU_INVALID_CHANNEL_NUMBER);
         struct tofu_message *message = side_await(&link->server);
         for (; !message_is_closing(message); message = side_await(&link->server)) {
             side_put(&link->server, message);
@@ -201,8 +198,7 @@ static void other_groups_of_the_engine_live_on(void **state)
 
     tofu_group_destroy(&link->client.group);
 
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
     side_send(&first_client, TOFU_REQUEST, 5, NULL);
     assert_int_equal(side_take(&first_server, TOFU_REQUEST).channel, first_server.channel);
 }
@@ -225,8 +221,7 @@ static void a_group_that_did_nothing_is_destroyed(void **state)
         link_open_group(&link->server);
         tofu_group_destroy(&link->server.group);
     }
-    assert_true(
-        atomic_load(&link_memory(link, link->server.engine)->live_bytes) < (size_t)4 << 20);
+    assert_true(atomic_load(&link_memory(link, link->server.engine)->live_bytes) < (size_t)4 << 20);
 }
 
 int main(void)

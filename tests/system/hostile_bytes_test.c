@@ -42,8 +42,7 @@ static void expect_violation(const struct meeting *meeting, const char *reason)
     enum raw_end end = raw_await_end(meeting->raw, NULL);
     assert_true(end == RAW_RESET || meeting->link->transport == TOFU_UDS);
     raw_close(meeting->raw);
-    side_expect_closed(
-        meeting->side, meeting->side->channel, meeting->link->hello_id, reason);
+    side_expect_closed(meeting->side, meeting->side->channel, meeting->link->hello_id, reason);
 }
 
 static void expect_request(const struct meeting *meeting, uint64_t id)

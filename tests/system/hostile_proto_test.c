@@ -16,7 +16,8 @@ struct session {
     bool has_answered_hello; ///< it was connected to, and has sent its HelloResponse
     bool has_said_bye;       ///< its ByeRequest is not answered
     bool is_asked_bye;       ///< the engine's ByeRequest is not answered
-    bool has_answered_bye;   ///< it has answered the engine's ByeRequest, and waits for its own answer
+    bool
+        has_answered_bye; ///< it has answered the engine's ByeRequest, and waits for its own answer
 };
 
 static const struct session sessions[] = {
@@ -172,7 +173,12 @@ static void try_byte(
     int raw = enter(link, session, &side);
     enum tofu_status status = verdict(session, proto, id);
     (void)snprintf(
-        text, sizeof text, "%s, byte 0x%02x, id %llu", session->name, proto, (unsigned long long)id);
+        text,
+        sizeof text,
+        "%s, byte 0x%02x, id %llu",
+        session->name,
+        proto,
+        (unsigned long long)id);
 
     send_byte(raw, proto, id);
 

@@ -157,8 +157,7 @@ static void an_address_can_be_listened_on_again_after_its_listener_ended(void **
         struct tofu_header posted =
             side_post(&link->server, side_welcome(&link->server, link->address));
 
-        side_put(
-            &link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
+        side_put(&link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
         link->listener = posted.channel;
         link->welcome_id = posted.id;
     }
@@ -172,8 +171,7 @@ static void a_malformed_address_that_reaches_the_engine_is_invalid(void **state)
     struct link_fixture *link = *state;
     open_engine_with_group(link);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        struct tofu_message *welcome =
-            side_message(&link->server, TOFU_WELCOME_REQUEST, 0, NULL);
+        struct tofu_message *welcome = side_message(&link->server, TOFU_WELCOME_REQUEST, 0, NULL);
         assert_status(TOFU_OK, tofu_message_append_text(welcome, "~listen_on", texts[i]));
 
         expect_no_listener(&link->server, welcome, TOFU_INVALID_ADDRESS);

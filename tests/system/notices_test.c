@@ -83,8 +83,7 @@ static void all_that_is_queued_comes_back_as_it_was_when_the_peer_goes(void **st
 
     expect_filler(&link->server, count, TOFU_PEER_DISCONNECTED);
     expect_kinds(&link->server, TOFU_PEER_DISCONNECTED);
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
     side_expect_silence(&link->server);
 }
 
@@ -116,8 +115,7 @@ static void all_that_is_queued_comes_back_after_a_violation(void **state)
 
     expect_filler(&link->server, count, TOFU_INVALID_OP_CODE);
     expect_kinds(&link->server, TOFU_INVALID_OP_CODE);
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "invalid_op_code");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "invalid_op_code");
     side_expect_silence(&link->server);
 }
 
@@ -135,8 +133,7 @@ static void a_returned_message_can_be_posted_again(void **state)
     if (id < count) {
         expect_filler(&link->server, count, TOFU_PEER_DISCONNECTED);
     }
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
     raw = link_raw_client(link);
 
     tofu_message_header(message)->channel = link->server.channel;
@@ -179,8 +176,7 @@ static void posts_that_race_with_the_end_have_a_fate_too(void **state)
         for (; !message_is_closing(message); message = side_await(&link->server)) {
             const struct tofu_header *header = tofu_message_header(message);
             assert_true(
-                header->status == TOFU_PEER_DISCONNECTED ||
-                header->status == TOFU_CHANNEL_CLOSED);
+                header->status == TOFU_PEER_DISCONNECTED || header->status == TOFU_CHANNEL_CLOSED);
             assert_body(message, "body");
             // From the first one that comes back on, all do, in order.
             assert_true(returned == 0 || header->id == last + 1);

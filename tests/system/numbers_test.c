@@ -88,8 +88,7 @@ static void no_more_channels_than_allowed_are_accepted(void **state)
     raw_send_proto(first, RAW_REQUEST, 9);
     assert_int_equal(side_take(&link->server, TOFU_REQUEST).channel, first_side.channel);
     raw_close(second);
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
     link_raw_client(link);
     assert_int_equal(side_stats(&link->server).channels, 3);
     assert_true(side_stats(&link->server).turns < 500);

@@ -30,7 +30,8 @@ static void no_options_are_all_defaults(void **state)
     tofu_engine_destroy(&engine);
     assert_null(engine);
     assert_status(TOFU_OK, create(&(struct tofu_options){0}));
-    assert_status(TOFU_OK, create(&(struct tofu_options){.struct_size = sizeof(struct tofu_options)}));
+    assert_status(
+        TOFU_OK, create(&(struct tofu_options){.struct_size = sizeof(struct tofu_options)}));
 }
 
 static void an_unknown_size_is_refused(void **state)
@@ -85,8 +86,7 @@ static void numbers_out_of_range_are_refused(void **state)
 static void what_this_platform_has_not_got_is_refused(void **state)
 {
     (void)state;
-    assert_status(
-        TOFU_NOT_IMPLEMENTED_YET, create(&(struct tofu_options){.lsp_fallback = 1}));
+    assert_status(TOFU_NOT_IMPLEMENTED_YET, create(&(struct tofu_options){.lsp_fallback = 1}));
 }
 
 static void half_an_allocator_is_refused(void **state)
@@ -139,8 +139,7 @@ static void no_limit_is_a_choice(void **state)
 static void the_initial_pool_is_lowered_to_its_maximum(void **state)
 {
     struct link_fixture *link = *state;
-    const struct tofu_options options = {
-        .pool_messages_initial = 100, .pool_messages_max = 5};
+    const struct tofu_options options = {.pool_messages_initial = 100, .pool_messages_max = 5};
     link->client.engine = link_open_engine(link, &options);
     assert_in_range(side_stats(&link->client).messages_idle, 1, 5);
 }

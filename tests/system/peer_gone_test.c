@@ -43,8 +43,7 @@ static void fin_with_data_loses_nothing(void **state)
     raw_close(raw);
 
     expect_numbered(&link->server, MESSAGES, 100);
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
     side_expect_silence(&link->server);
 }
 
@@ -86,8 +85,7 @@ static void fin_with_more_data_than_one_turn_reads_loses_nothing(void **state)
     raw_close(raw);
 
     expect_numbered(&link->server, 20, 3000);
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
 }
 
 static void a_peer_that_ends_only_its_direction_is_gone(void **state)
@@ -100,8 +98,7 @@ static void a_peer_that_ends_only_its_direction_is_gone(void **state)
     raw_finish(raw);
 
     expect_numbered(&link->client, 3, 10);
-    side_expect_closed(
-        &link->client, link->client.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->client, link->client.channel, link->hello_id, "peer_disconnected");
     raw_await_end(raw, NULL);
 }
 
@@ -159,8 +156,7 @@ static void a_reset_is_told(void **state)
 
     raw_reset(raw);
 
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
 }
 
 static void a_reset_ends_the_connecting_side_too(void **state)
@@ -173,8 +169,7 @@ static void a_reset_ends_the_connecting_side_too(void **state)
 
     raw_reset(raw);
 
-    side_expect_closed(
-        &link->client, link->client.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->client, link->client.channel, link->hello_id, "peer_disconnected");
 }
 
 // What the peer never read is returned whole and in order, also what was already partly written.
@@ -231,8 +226,7 @@ static void a_peer_that_goes_with_an_unanswered_bye_request_is_gone(void **state
 
     raw_close(raw);
 
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
 }
 
 static void a_peer_that_goes_instead_of_answering_bye_is_gone(void **state)
@@ -245,16 +239,14 @@ static void a_peer_that_goes_instead_of_answering_bye_is_gone(void **state)
 
     raw_close(raw);
 
-    side_expect_closed(
-        &link->client, link->client.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->client, link->client.channel, link->hello_id, "peer_disconnected");
 }
 
 static void an_engine_that_is_destroyed_is_a_peer_that_goes(void **state)
 {
     struct link_fixture *link = *state;
     link_close_engine(link, link->client.engine);
-    side_expect_closed(
-        &link->server, link->server.channel, link->hello_id, "peer_disconnected");
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
     side_expect_stat(&link->server, channels, 1);
 }
 

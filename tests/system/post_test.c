@@ -40,8 +40,8 @@ static void assert_same_message(struct tofu_message *message, struct tofu_messag
         const char *copy_value = NULL;
         size_t copy_name_size = 0;
         size_t copy_value_size = 0;
-        assert_true(tofu_text_next(
-            &copies, &copy_name, &copy_name_size, &copy_value, &copy_value_size));
+        assert_true(
+            tofu_text_next(&copies, &copy_name, &copy_name_size, &copy_value, &copy_value_size));
         assert_int_equal(name_size, copy_name_size);
         assert_int_equal(value_size, copy_value_size);
         assert_memory_equal(name, copy_name, name_size);
@@ -51,8 +51,7 @@ static void assert_same_message(struct tofu_message *message, struct tofu_messag
 }
 
 // Posts a message that must be refused, and keeps it.
-static void refuse(
-    const struct side *side, struct tofu_message *message, enum tofu_status status)
+static void refuse(const struct side *side, struct tofu_message *message, enum tofu_status status)
 {
     struct tofu_message *copy = NULL;
     struct tofu_message *posted = message;

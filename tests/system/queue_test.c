@@ -131,8 +131,7 @@ static void a_bye_signal_has_room_in_a_full_queue(void **state)
     uint64_t returned = 0;
     struct tofu_message *message = side_await(&link->server);
     for (; !message_is_closing(message); message = side_await(&link->server)) {
-        assert_status(
-            TOFU_CHANNEL_CLOSED, (enum tofu_status)tofu_message_header(message)->status);
+        assert_status(TOFU_CHANNEL_CLOSED, (enum tofu_status)tofu_message_header(message)->status);
         returned++;
         side_put(&link->server, message);
     }
@@ -194,8 +193,8 @@ struct waiting_post {
 static void post_within(void *argument)
 {
     struct waiting_post *post = argument;
-    post->status = tofu_group_post_within(
-        post->side.group, &post->message, post->timeout_ns, &post->accepted);
+    post->status =
+        tofu_group_post_within(post->side.group, &post->message, post->timeout_ns, &post->accepted);
 }
 
 static void start_waiting_post(struct waiting_post *post, const struct side *side)
@@ -266,8 +265,7 @@ static void post_within_makes_all_other_checks(void **state)
     link_open_server(link, NULL);
     link_raw_client(link);
     struct tofu_message *message = NULL;
-    assert_status(
-        TOFU_NULL_MESSAGE, tofu_group_post_within(link->server.group, &message, 0, NULL));
+    assert_status(TOFU_NULL_MESSAGE, tofu_group_post_within(link->server.group, &message, 0, NULL));
     message = side_message(&link->server, TOFU_REQUEST, 4, NULL);
     tofu_message_header(message)->channel = 9999;
     assert_status(

@@ -59,8 +59,7 @@ static void a_peer_that_ended_its_direction_is_not_asked_again(void **state)
     raw_send_proto(raw, RAW_REQUEST, 2);
     raw_finish(raw);
     struct tofu_message *held = side_expect(&link->server, TOFU_REQUEST);
-    side_put(
-        &link->server, side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_POOL_EMPTY));
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_POOL_EMPTY));
 
     expect_rest(&link->server);
 
@@ -84,8 +83,7 @@ static void a_reset_while_memory_is_used_up_is_no_reason_to_spin(void **state)
         raw_send_proto(raw, RAW_REQUEST, id);
     }
     struct tofu_message *held = side_expect(&link->server, TOFU_REQUEST);
-    side_put(
-        &link->server, side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_POOL_EMPTY));
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_POOL_EMPTY));
     raw_reset(raw);
 
     uint64_t before = side_stats(&link->server).turns;

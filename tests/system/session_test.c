@@ -19,9 +19,7 @@ static const struct session sessions[] = {
     {.name = "connecting side, ByeRequest sent", .has_said_bye = true},
     {.name = "connecting side, ByeRequest received", .is_asked_bye = true},
     {.name = "connecting side, both", .has_said_bye = true, .is_asked_bye = true},
-    {.name = "connecting side, ByeResponse sent",
-     .has_said_bye = true,
-     .has_answered_bye = true},
+    {.name = "connecting side, ByeResponse sent", .has_said_bye = true, .has_answered_bye = true},
     {.name = "accepting side", .is_accepting = true},
     {.name = "accepting side, hello answered", .is_accepting = true, .has_answered_hello = true},
     {.name = "accepting side, ByeRequest sent", .is_accepting = true, .has_said_bye = true},
@@ -157,9 +155,7 @@ static void the_rule_holds_while_the_connection_is_made(void **state)
     link->client.channel = hello.channel;
 
     side_expect_refusal(
-        &link->client,
-        side_message(&link->client, TOFU_HELLO_RESPONSE, 5, NULL),
-        TOFU_NOT_ALLOWED);
+        &link->client, side_message(&link->client, TOFU_HELLO_RESPONSE, 5, NULL), TOFU_NOT_ALLOWED);
     side_expect_refusal(
         &link->client, side_message(&link->client, TOFU_BYE_RESPONSE, 5, NULL), TOFU_NOT_ALLOWED);
     side_send(&link->client, TOFU_BYE_REQUEST, 0, NULL);
@@ -169,8 +165,7 @@ static void the_rule_holds_while_the_connection_is_made(void **state)
         &link->client, side_message(&link->client, TOFU_BYE_REQUEST, 5, NULL), TOFU_NOT_ALLOWED);
     side_send(&link->client, TOFU_BYE_SIGNAL, 0, NULL);
     side_put(
-        &link->client,
-        side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CHANNEL_CLOSED));
+        &link->client, side_expect_notice(&link->client, TOFU_HELLO_RESPONSE, TOFU_CHANNEL_CLOSED));
     side_put(
         &link->client, side_expect_notice(&link->client, TOFU_BYE_REQUEST, TOFU_CHANNEL_CLOSED));
     side_expect_closed(&link->client, hello.channel, hello.id, "channel_closed");

@@ -275,7 +275,9 @@ static void nothing_new_is_begun(void **state)
     side_expect_refusal(
         &link->client, side_welcome(&link->client, "tcp|127.0.0.1|0"), TOFU_SHUTDOWN_STARTED);
     side_expect_refusal(
-        &link->client, side_message(&link->client, TOFU_BYE_SIGNAL, 0, NULL), TOFU_SHUTDOWN_STARTED);
+        &link->client,
+        side_message(&link->client, TOFU_BYE_SIGNAL, 0, NULL),
+        TOFU_SHUTDOWN_STARTED);
     assert_status(TOFU_SHUTDOWN_STARTED, tofu_group_update(link->client.group, NULL));
     assert_status(TOFU_SHUTDOWN_STARTED, tofu_group_create(link->client.engine, &group));
     assert_null(group);
@@ -300,8 +302,7 @@ static void listeners_are_closed_and_nobody_is_accepted(void **state)
     raw_await_end(half_open, NULL);
     assert_int_equal(side_stats(&link->server).channels, 0);
     assert_int_equal(side_stats(&link->server).half_open, 0);
-    assert_true(
-        link->transport == TOFU_TCP || stat(link->address + strlen("uds|"), &found) != 0);
+    assert_true(link->transport == TOFU_TCP || stat(link->address + strlen("uds|"), &found) != 0);
     assert_int_equal(drain(&link->server), 1);
 }
 

@@ -34,8 +34,8 @@ static void post_all(void *argument)
         header->opcode = TOFU_REQUEST;
         header->channel = poster->side.channel;
         header->id = ID_OF(poster->number, poster->posted + 1);
-        poster->status = tofu_group_post_within(
-            poster->side.group, &message, TEST_DEADLINE_NS, NULL);
+        poster->status =
+            tofu_group_post_within(poster->side.group, &message, TEST_DEADLINE_NS, NULL);
         poster->posted += poster->status == TOFU_OK;
         tofu_engine_put(poster->side.engine, &message);
     }
@@ -239,8 +239,7 @@ static void eight_threads_open_channels_at_once(void **state)
         assert_status(TOFU_OK, connectors[i].status);
     }
     side_expect_silence(&link->client);
-    assert_int_equal(
-        side_stats(&link->client).channels, link->is_one_engine ? 1601 : 800);
+    assert_int_equal(side_stats(&link->client).channels, link->is_one_engine ? 1601 : 800);
 }
 
 int main(void)

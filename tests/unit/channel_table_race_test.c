@@ -229,63 +229,110 @@ static void no_number_ever_has_two_owners(void **state)
     tf_table_close(&table);
 }
 
-#define RIVAL_COUNT 2
-#define BYE_COUNT   5000
+#define RIVAL_COUNT_MAX 2
+#define BYE_COUNT       5000
 
-struct rival {
-    struct tf_thread thread;
-    uint32_t index; ///< of the life it waits for
+// Each life has one ByeRequest, which all rivals try to post as soon as the round of that life begins.
+struct rivals {
+    struct tf_thread threads[RIVAL_COUNT_MAX];
+    uint32_t count;
+    _Atomic uint32_t round; ///< index of the present life + 1
+    _Atomic uint32_t done_count;
+    _Atomic uint32_t success_count;
 };
 
-static _Atomic uint32_t bye_round;
-static _Atomic uint32_t rival_done_count;
-static _Atomic uint32_t bye_success_count;
+static struct rivals rivals;
 
-// Each life has one ByeRequest: of those who post it at the same time one gets through.
 static bool post_bye(void *context)
 {
-    struct rival *own = context;
-    if (!word_becomes(&bye_round, own->index + 1)) {
+    uint32_t *own_round = context;
+    (*own_round)++;
+    if (!word_becomes_hot(&rivals.round, *own_round)) {
         return false;
     }
-    const struct life *life = &lives[own->index];
+    const struct life *life = &lives[*own_round - 1];
     struct tf_slot *slot = tf_table_slot(&table, life->number);
     bool got_through = tf_slot_posted(slot, life->ticket, TOFU_BYE_REQUEST);
-    atomic_fetch_add(&bye_success_count, got_through ? 1 : 0);
-    own->index++;
-    atomic_fetch_add(&rival_done_count, 1);
-    return own->index < BYE_COUNT;
+    atomic_fetch_add(&rivals.success_count, got_through ? 1 : 0);
+    atomic_fetch_add(&rivals.done_count, 1);
+    return *own_round < BYE_COUNT;
 }
 
-static void racing_moves_of_a_session_are_all_or_nothing(void **state)
+// Begins the round of a life, and gives the others a moment to see it: another one each time.
+static struct tf_slot *begin_round(uint32_t index)
 {
-    (void)state;
-    open_nearly_full(2);
-    struct rival rivals[RIVAL_COUNT] = {0};
-    for (int i = 0; i < RIVAL_COUNT; i++) {
-        worker_start(&rivals[i].thread, post_bye, &rivals[i]);
+    begin_life(&lives[index]);
+    struct tf_slot *slot = tf_table_slot(&table, lives[index].number);
+    atomic_store(&rivals.round, index + 1);
+    for (uint32_t pause = index % 64; pause > 0; pause--) {
+        (void)tf_slot_state(slot);
     }
-    bool all_came = true;
-    bool all_right = true;
+    return slot;
+}
 
-    for (uint32_t i = 0; all_came && i < BYE_COUNT; i++) {
-        begin_life(&lives[i]);
-        struct tf_slot *slot = tf_table_slot(&table, lives[i].number);
-        atomic_store(&bye_round, i + 1);
-        all_right = tf_slot_received(slot, lives[i].ticket, TOFU_HELLO_RESPONSE) && all_right;
-        all_came = word_becomes(&rival_done_count, RIVAL_COUNT * (i + 1));
-        all_right = all_right && atomic_load(&bye_success_count) == i + 1 &&
-                    tf_slot_state(slot).session == TF_SESSION_ANSWERED_OURS_WAITS;
+static bool end_round(uint32_t index)
+{
+    return word_becomes_hot(&rivals.done_count, rivals.count * (index + 1));
+}
+
+// Runs all rounds; `act` is what the I/O thread does meanwhile, and says whether all was as it should be.
+static void race(uint32_t rival_count, bool (*act)(uint32_t index, struct tf_slot *slot))
+{
+    uint32_t rounds[RIVAL_COUNT_MAX] = {0};
+    open_nearly_full(2);
+    rivals = (struct rivals){.count = rival_count};
+    for (uint32_t i = 0; i < rival_count; i++) {
+        worker_start(&rivals.threads[i], post_bye, &rounds[i]);
+    }
+    bool is_good = true;
+
+    for (uint32_t i = 0; is_good && i < BYE_COUNT; i++) {
+        struct tf_slot *slot = begin_round(i);
+        is_good = act(i, slot);
         tf_slot_close(slot);
         tf_table_remove(&table, lives[i].number);
     }
 
-    for (int i = 0; i < RIVAL_COUNT; i++) {
-        tf_thread_join(&rivals[i].thread);
+    for (uint32_t i = 0; i < rival_count; i++) {
+        tf_thread_join(&rivals.threads[i]);
     }
-    assert_true(all_came);
-    assert_true(all_right);
+    assert_true(is_good);
     tf_table_close(&table);
+}
+
+static bool receive_meanwhile(uint32_t index, struct tf_slot *slot)
+{
+    bool is_received = tf_slot_received(slot, lives[index].ticket, TOFU_HELLO_RESPONSE);
+    return end_round(index) && is_received && atomic_load(&rivals.success_count) == index + 1 &&
+           tf_slot_state(slot).session == TF_SESSION_ANSWERED_OURS_WAITS;
+}
+
+static void what_is_received_and_what_is_posted_move_a_session_together(void **state)
+{
+    (void)state;
+
+    race(1, receive_meanwhile);
+}
+
+static void of_racing_byes_one_gets_through(void **state)
+{
+    (void)state;
+
+    race(2, receive_meanwhile);
+}
+
+static bool close_meanwhile(uint32_t index, struct tf_slot *slot)
+{
+    tf_slot_close(slot);
+    return end_round(index) && !tf_slot_state(slot).is_open &&
+           tf_slot_state(slot).ticket == lives[index].ticket;
+}
+
+static void a_racing_post_does_not_open_again_what_was_closed(void **state)
+{
+    (void)state;
+
+    race(1, close_meanwhile);
 }
 
 #define HAND_OVER_COUNT 30000
@@ -295,11 +342,13 @@ struct poster {
     struct tf_slot *slot;
     uint64_t deadline_ns;
     int loaded;
+    bool was_woken;
 };
 
 static bool load_when_room(void *context)
 {
     struct poster *own = context;
+    uint64_t begin_ns = tf_clock_now();
     uint32_t count = tf_event_count_enter(&table.room);
     bool is_loaded = tf_slot_load(own->slot, MESSAGE_BYTES, 1, UINT64_MAX);
     while (!is_loaded && tf_clock_now() < own->deadline_ns) {
@@ -308,7 +357,8 @@ static bool load_when_room(void *context)
     }
     tf_event_count_leave(&table.room);
     own->loaded += is_loaded ? 1 : 0;
-    return is_loaded && own->loaded < HAND_OVER_COUNT;
+    own->was_woken = own->was_woken && was_woken(begin_ns);
+    return is_loaded && own->was_woken && own->loaded < HAND_OVER_COUNT;
 }
 
 static void a_poster_that_waits_for_room_is_woken(void **state)
@@ -317,7 +367,7 @@ static void a_poster_that_waits_for_room_is_woken(void **state)
     open_nearly_full(1);
     begin_life(&lives[0]);
     struct tf_slot *slot = tf_table_slot(&table, lives[0].number);
-    struct poster poster = {.slot = slot, .deadline_ns = patience_end()};
+    struct poster poster = {.slot = slot, .deadline_ns = patience_end(), .was_woken = true};
     worker_start(&poster.thread, load_when_room, &poster);
     int unloaded = 0;
 
@@ -329,8 +379,52 @@ static void a_poster_that_waits_for_room_is_woken(void **state)
     }
 
     tf_thread_join(&poster.thread);
+    assert_true(poster.was_woken);
     assert_int_equal(poster.loaded, HAND_OVER_COUNT);
     assert_int_equal(unloaded, HAND_OVER_COUNT);
+    assert_false(tf_slot_is_loaded(slot));
+    tf_table_close(&table);
+}
+
+#define LOADER_COUNT 2
+#define LOAD_COUNT   100000
+
+struct loader {
+    struct tf_thread thread;
+    struct tf_slot *slot;
+    int loads;
+    bool was_refused;
+};
+
+static bool load_and_unload(void *context)
+{
+    struct loader *own = context;
+    if (tf_slot_load(own->slot, MESSAGE_BYTES, LOADER_COUNT, UINT64_MAX)) {
+        tf_slot_unload(&table, own->slot, 1, MESSAGE_BYTES);
+    } else {
+        own->was_refused = true;
+    }
+    own->loads++;
+    return own->loads < LOAD_COUNT;
+}
+
+// One lost would be a channel that never closes.
+static void racing_loads_are_all_counted_in_and_out(void **state)
+{
+    (void)state;
+    open_nearly_full(1);
+    begin_life(&lives[0]);
+    struct tf_slot *slot = tf_table_slot(&table, lives[0].number);
+    struct loader loaders[LOADER_COUNT] = {{.slot = slot}, {.slot = slot}};
+    for (int i = 0; i < LOADER_COUNT; i++) {
+        worker_start(&loaders[i].thread, load_and_unload, &loaders[i]);
+    }
+
+    for (int i = 0; i < LOADER_COUNT; i++) {
+        tf_thread_join(&loaders[i].thread);
+        assert_false(loaders[i].was_refused);
+    }
+
     assert_false(tf_slot_is_loaded(slot));
     tf_table_close(&table);
 }
@@ -385,8 +479,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_arrives_once_a_closed_slot_has_no_load),
         cmocka_unit_test(no_number_ever_has_two_owners),
-        cmocka_unit_test(racing_moves_of_a_session_are_all_or_nothing),
+        cmocka_unit_test(what_is_received_and_what_is_posted_move_a_session_together),
+        cmocka_unit_test(of_racing_byes_one_gets_through),
+        cmocka_unit_test(a_racing_post_does_not_open_again_what_was_closed),
         cmocka_unit_test(a_poster_that_waits_for_room_is_woken),
+        cmocka_unit_test(racing_loads_are_all_counted_in_and_out),
         cmocka_unit_test(a_load_that_is_refused_never_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,16 +197,23 @@ static bool push_and_stop(void *context)
 static void a_stop_does_not_overtake_a_message(void **state)
 {
     struct fixture *own = *state;
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 300; round++) {
         struct late_push late = {.own = own};
+        uint64_t deadline_ns = patience_end();
+        uint32_t tries = 0;
+        int message_count = 0;
+        enum tofu_status status = TOFU_OK;
         worker_start(&late.thread, push_and_stop, &late);
 
-        assert_waits(own, TOFU_WAIT_FOREVER, 0);
-        struct tofu_message *message = NULL;
-        enum tofu_status status = tf_mailbox_wait(&own->mailbox, TOFU_WAIT_FOREVER, &message);
+        while (status == TOFU_OK && go_on_hot(&tries, deadline_ns)) {
+            struct tofu_message *message = NULL;
+            status = tf_mailbox_wait(&own->mailbox, 0, &message);
+            message_count += message != NULL ? 1 : 0;
+        }
 
         tf_thread_join(&late.thread);
         assert_status(TOFU_SHUTDOWN_STARTED, status);
+        assert_int_equal(message_count, 1);
         tf_mailbox_close(&own->mailbox);
         assert_status(TOFU_OK, tf_mailbox_open(&own->mailbox));
     }
@@ -315,8 +322,10 @@ static void a_waiter_gets_every_racing_push_in_order(void **state)
 
     while (is_good && !producers_are_done(&producers)) {
         struct tofu_message *message = NULL;
+        uint64_t begin_ns = tf_clock_now();
         enum tofu_status status = tf_mailbox_wait(&own->mailbox, PATIENCE_NS, &message);
-        is_good = status == TOFU_OK && message != NULL && producers_take_back(&producers, message);
+        is_good = status == TOFU_OK && message != NULL && was_woken(begin_ns) &&
+                  producers_take_back(&producers, message);
     }
 
     producers_join(&producers);
@@ -358,8 +367,9 @@ static bool bounce(void *context)
 {
     struct bouncer *own = context;
     struct tofu_message *message = NULL;
+    uint64_t begin_ns = tf_clock_now();
     enum tofu_status status = tf_mailbox_wait(own->from, PATIENCE_NS, &message);
-    if (status != TOFU_OK || message == NULL) {
+    if (status != TOFU_OK || message == NULL || !was_woken(begin_ns)) {
         return false;
     }
     own->bounced++;
@@ -388,6 +398,49 @@ static void a_message_bounces_between_two_waiters_without_a_lost_wake_up(void **
     tf_mailbox_close(&other);
 }
 
+#define HAND_OVER_COUNT 100000
+
+// Pushes its one message again the moment it has been taken.
+struct eager {
+    struct tf_thread thread;
+    struct fixture *own;
+    _Atomic uint32_t taken_count;
+    uint32_t pushed_count;
+    uint32_t tries;
+    uint64_t deadline_ns;
+};
+
+static bool push_at_once(void *context)
+{
+    struct eager *eager = context;
+    if (atomic_load(&eager->taken_count) != eager->pushed_count) {
+        return go_on_hot(&eager->tries, eager->deadline_ns);
+    }
+    eager->pushed_count++;
+    push(eager->own, 0);
+    return eager->pushed_count < HAND_OVER_COUNT;
+}
+
+// The waiter has found nothing and is about to sleep: the very moment in which a wake-up could be lost.
+static void a_push_to_a_waiter_that_falls_asleep_is_not_slept_over(void **state)
+{
+    struct fixture *own = *state;
+    struct eager eager = {.own = own, .deadline_ns = patience_end()};
+    bool is_good = true;
+    worker_start(&eager.thread, push_at_once, &eager);
+
+    for (uint32_t i = 1; is_good && i <= HAND_OVER_COUNT; i++) {
+        struct tofu_message *message = NULL;
+        uint64_t begin_ns = tf_clock_now();
+        enum tofu_status status = tf_mailbox_wait(&own->mailbox, PATIENCE_NS, &message);
+        is_good = status == TOFU_OK && message != NULL && was_woken(begin_ns);
+        atomic_store(&eager.taken_count, i);
+    }
+
+    tf_thread_join(&eager.thread);
+    assert_true(is_good);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -410,6 +463,7 @@ int main(void)
         TEST(the_descriptor_of_a_stopped_mailbox_stays_readable),
         TEST(a_waiter_gets_every_racing_push_in_order),
         TEST(an_event_loop_gets_every_racing_push_in_order),
+        TEST(a_push_to_a_waiter_that_falls_asleep_is_not_slept_over),
         TEST(a_message_bounces_between_two_waiters_without_a_lost_wake_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

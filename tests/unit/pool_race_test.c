@@ -209,9 +209,11 @@ static void an_allocation_that_fails_wakes_who_waits_for_its_place(void **state)
     struct tofu_message *message = NULL;
     worker_start(&helper.thread, get_in_vain, &helper);
     assert_true(word_becomes(&slow.asked_count, 1));
+    uint64_t begin_ns = tf_clock_now();
 
     enum tofu_status status = tf_pool_get_within(&own->pool, PATIENCE_NS, &message);
 
+    assert_true(was_woken(begin_ns));
     tf_thread_join(&helper.thread);
     assert_true(slow.saw_waiter);
     assert_true(helper.saw_waiter);
@@ -224,8 +226,9 @@ static void an_allocation_that_fails_wakes_who_waits_for_its_place(void **state)
 static bool get_and_hold(void *context)
 {
     struct helper *helper = context;
+    uint64_t begin_ns = tf_clock_now();
     enum tofu_status status = tf_pool_get_within(&helper->own->pool, PATIENCE_NS, &helper->message);
-    helper->saw_waiter = status == TOFU_OK;
+    helper->saw_waiter = status == TOFU_OK && was_woken(begin_ns);
     return false;
 }
 
@@ -276,8 +279,9 @@ static bool use_one(void *context)
 {
     struct user *user = context;
     struct tofu_message *message = NULL;
+    uint64_t begin_ns = tf_clock_now();
     enum tofu_status status = tf_pool_get_within(&user->own->pool, PATIENCE_NS, &message);
-    user->got_in_time = status == TOFU_OK && message != NULL;
+    user->got_in_time = status == TOFU_OK && message != NULL && was_woken(begin_ns);
     if (!user->got_in_time) {
         return false;
     }

@@ -291,6 +291,7 @@ static void putting_and_posting_say_that_somebody_starves(void **state)
     struct tofu_message *posted = get_incoming(own, false);
     struct tofu_message *queued = get_incoming(own, false);
     struct tofu_message *made = get(own, TOFU_ALWAYS);
+    struct tofu_message *notice = tf_pool_make_notice(&own->pool);
     struct tf_message_queue queue = {0};
     tf_message_queue_append(&queue, queued);
 
@@ -299,10 +300,12 @@ static void putting_and_posting_say_that_somebody_starves(void **state)
     assert_true(tf_pool_put(&own->pool, put));
     assert_true(tf_pool_adopt(&own->pool, posted));
     assert_false(tf_pool_adopt(&own->pool, made));
+    assert_false(tf_pool_adopt(&own->pool, notice)); // It was in nobody's budget.
     assert_true(tf_pool_put_queue(&own->pool, &queue));
     atomic_store(&own->pool.is_starving, false);
     assert_false(tf_pool_put(&own->pool, posted));
     assert_false(tf_pool_put(&own->pool, made));
+    assert_false(tf_pool_put(&own->pool, notice));
 }
 
 static void a_queue_is_put_back_as_a_whole(void **state)

@@ -131,6 +131,8 @@ static const struct tf_timer *next_in_walk(const struct tf_timer *timer)
 static void assert_is_heap(const struct tf_timers *timers, size_t count)
 {
     size_t walked = 0;
+    assert_true(timers->root == NULL || timers->root->previous == NULL);
+    assert_true(timers->root == NULL || timers->root->next == NULL);
     for (const struct tf_timer *timer = timers->root; timer != NULL; timer = next_in_walk(timer)) {
         walked++;
         assert_true(walked <= count);
@@ -203,28 +205,42 @@ static void take_due(struct tf_timers *timers, struct model *model, uint64_t now
     }
 }
 
-static void the_heap_agrees_with_a_sorted_array(void **state)
+static void compare_with_model(size_t timer_count, int step_count)
 {
-    (void)state;
     struct tf_timers timers = {0};
-    static struct tf_timer timer[MODEL_COUNT];
-    static struct model model;
+    struct tf_timer timer[MODEL_COUNT] = {0};
+    struct model model = {0};
     struct random_source random = {0};
 
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < step_count; i++) {
         // Few different deadlines, so that many are equal.
         uint64_t at = 1 + random_below(&random, 1000);
         if (random_below(&random, 4) == 0) {
             take_due(&timers, &model, at);
         } else {
-            toggle(&timers, &model, &timer[random_below(&random, MODEL_COUNT)], at);
+            toggle(&timers, &model, &timer[random_below(&random, timer_count)], at);
         }
         uint64_t earliest_ns = model.count == 0 ? UINT64_MAX : model.sorted[0];
         assert_true(tf_timers_next(&timers) == earliest_ns);
-        if (i % 500 == 0) {
+        if ((size_t)i % timer_count == 0) {
             assert_is_heap(&timers, model.count);
         }
     }
+}
+
+static void a_large_heap_agrees_with_a_sorted_array(void **state)
+{
+    (void)state;
+
+    compare_with_model(MODEL_COUNT, 100000);
+}
+
+// With few timers the borders come up all the time: the last one, the only child, the empty heap.
+static void a_small_heap_agrees_with_a_sorted_array(void **state)
+{
+    (void)state;
+
+    compare_with_model(4, 100000);
 }
 
 // A heap of many timers: each earlier one added last becomes the parent of all before it, which makes
@@ -348,7 +364,8 @@ int main(void)
         cmocka_unit_test(removing_a_timer_that_is_not_set_does_nothing),
         cmocka_unit_test(a_timer_can_be_set_again),
         cmocka_unit_test(timers_of_one_deadline_all_fire),
-        cmocka_unit_test(the_heap_agrees_with_a_sorted_array),
+        cmocka_unit_test(a_large_heap_agrees_with_a_sorted_array),
+        cmocka_unit_test(a_small_heap_agrees_with_a_sorted_array),
         CROWD_TEST(the_deepest_heap_fires_in_order),
         CROWD_TEST(the_widest_heap_fires_in_order),
         CROWD_TEST(the_deepest_heap_can_be_taken_down_from_its_end),

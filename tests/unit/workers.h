@@ -28,6 +28,21 @@ static inline bool go_on_until(uint64_t deadline_ns)
     return tf_clock_now() < deadline_ns;
 }
 
+/// Says whether a wait that began at `begin_ns` and could last for PATIENCE_NS was ended by somebody, and
+/// not by its deadline, at which it may find by itself what nobody told it.
+static inline bool was_woken(uint64_t begin_ns)
+{
+    return tf_clock_now() - begin_ns < PATIENCE_NS;
+}
+
+/// Waits without giving the processor away for as long as others usually need, so that both sides of a
+/// race arrive together; then as go_on_until().
+static inline bool go_on_hot(uint32_t *tries, uint64_t deadline_ns)
+{
+    (*tries)++;
+    return *tries % 1024 != 0 || go_on_until(deadline_ns);
+}
+
 static inline void worker_start(struct tf_thread *thread, tf_thread_step step, void *context)
 {
     assert_status(TOFU_OK, tf_thread_start(thread, NULL, step, context));
@@ -39,6 +54,19 @@ static inline bool word_becomes(_Atomic uint32_t *word, uint32_t value)
     uint64_t deadline_ns = patience_end();
     while (atomic_load(word) != value) {
         if (!go_on_until(deadline_ns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// As word_becomes(), but sees it within nanoseconds.
+static inline bool word_becomes_hot(_Atomic uint32_t *word, uint32_t value)
+{
+    uint64_t deadline_ns = patience_end();
+    uint32_t tries = 0;
+    while (atomic_load(word) != value) {
+        if (!go_on_hot(&tries, deadline_ns)) {
             return false;
         }
     }

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// Forks in the middle of everything: the child's calls on what it inherited answer at once, whatever lock
+// some thread of the parent held; its own engines work; and the parent does not notice.
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hostile/measure.h"
+#include "support/child.h"
+#include "support/raw_peer.h"
+#include "support/worker.h"
+
+#define FORKS          200
+#define THREADS        4
+#define LIST_ARGUMENT  "list-descriptors"
+#define LIST_BYTES_MAX 4096
+
+struct inheritance {
+    struct side side;
+    struct tofu_message *message;
+};
+
+static bool calls_of_group_answer_forked(struct tofu_group *group, struct tofu_message **message)
+{
+    struct tofu_message *none = NULL;
+    struct tofu_group_stats group_stats = {0};
+    struct tofu_channel_stats channel_stats = {0};
+    tofu_descriptor descriptor = -1;
+    return tofu_group_post(group, message, NULL) == TOFU_FORKED &&
+           tofu_group_post_within(group, message, TOFU_WAIT_FOREVER, NULL) == TOFU_FORKED &&
+           tofu_group_wait(group, TOFU_WAIT_FOREVER, &none) == TOFU_FORKED &&
+           tofu_group_update(group, NULL) == TOFU_FORKED &&
+           tofu_group_update(group, message) == TOFU_FORKED &&
+           tofu_group_descriptor(group, &descriptor) == TOFU_FORKED &&
+           tofu_group_stats(group, &group_stats) == TOFU_FORKED &&
+           tofu_channel_stats(group, 1, &channel_stats) == TOFU_FORKED && none == NULL;
+}
+
+static bool calls_of_engine_answer_forked(struct tofu_engine *engine, struct tofu_message *message)
+{
+    struct tofu_message *none = NULL;
+    struct tofu_group *group = NULL;
+    struct tofu_stats stats = {0};
+    return tofu_group_create(engine, &group) == TOFU_FORKED &&
+           tofu_engine_get(engine, TOFU_POOL_ONLY, &none) == TOFU_FORKED &&
+           tofu_engine_get(engine, TOFU_ALWAYS, &none) == TOFU_FORKED &&
+           tofu_engine_get_within(engine, TOFU_WAIT_FOREVER, &none) == TOFU_FORKED &&
+           tofu_engine_stats(engine, &stats) == TOFU_FORKED &&
+           tofu_message_clone(message, &none) == TOFU_FORKED &&
+           tofu_engine_shutdown(engine, TOFU_WAIT_FOREVER, NULL) == TOFU_FORKED && group == NULL &&
+           none == NULL;
+}
+
+// Ends in a child all that it inherited, which must end there and nowhere else.
+static int use_inherited(void *argument, int tell)
+{
+    struct inheritance inherited = *(const struct inheritance *)argument;
+    (void)tell;
+    if (!calls_of_group_answer_forked(inherited.side.group, &inherited.message) ||
+        !calls_of_engine_answer_forked(inherited.side.engine, inherited.message)) {
+        return 3;
+    }
+    tofu_engine_put(inherited.side.engine, &inherited.message);
+    tofu_group_destroy(&inherited.side.group);
+    tofu_engine_destroy(&inherited.side.engine);
+    return inherited.message == NULL && inherited.side.group == NULL &&
+                   inherited.side.engine == NULL
+               ? 0
+               : 4;
+}
+
+static atomic_bool is_over;
+
+// Keeps the locks of the engine busy.
+static void hammer(void *argument)
+{
+    const struct side *side = argument;
+    while (!atomic_load(&is_over)) {
+        struct tofu_message *message = NULL;
+        struct tofu_stats stats = {.struct_size = sizeof stats};
+        if (tofu_engine_get(side->engine, TOFU_ALWAYS, &message) == TOFU_OK) {
+            tofu_message_header(message)->opcode = TOFU_SIGNAL;
+            tofu_message_header(message)->channel = side->channel;
+            if (tofu_group_post(side->group, &message, NULL) != TOFU_OK) {
+                tofu_engine_put(side->engine, &message);
+            }
+        }
+        if (tofu_engine_stats(side->engine, &stats) != TOFU_OK) {
+            return;
+        }
+    }
+}
+
+static void drain(void *argument)
+{
+    const struct side *side = argument;
+    while (!atomic_load(&is_over)) {
+        struct tofu_message *message = NULL;
+        if (tofu_group_wait(side->group, MILLISECOND_NS, &message) != TOFU_OK) {
+            return;
+        }
+        tofu_engine_put(side->engine, &message);
+    }
+}
+
+static void take_rest(const struct side *side)
+{
+    for (;;) {
+        struct tofu_message *message = NULL;
+        assert_status(TOFU_OK, tofu_group_wait(side->group, TEST_SILENCE_NS, &message));
+        if (message == NULL) {
+            return;
+        }
+        side_put(side, message);
+    }
+}
+
+static void forks_under_load_answer_at_once_and_leave_the_parent_alone(void **state)
+{
+    struct link_fixture *link = *state;
+    static struct worker workers[THREADS];
+    struct inheritance inherited = {
+        link->client, side_message(&link->client, TOFU_SIGNAL, 5, "inherited")};
+    uint64_t forks = scaled("forks", FORKS);
+    atomic_store(&is_over, false);
+    worker_start(&workers[0], drain, &link->server);
+    for (size_t i = 1; i < THREADS; i++) {
+        worker_start(&workers[i], hammer, &link->client);
+    }
+
+    for (uint64_t i = 0; i < forks; i++) {
+        struct child child;
+        child_start(&child, use_inherited, &inherited);
+        assert_int_equal(child_join(&child), 0);
+    }
+
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < THREADS; i++) {
+        worker_join(&workers[i]);
+    }
+    take_rest(&link->server);
+    take_rest(&link->client);
+    print_message(
+        "%llu forks, %llu messages sent meanwhile\n",
+        (unsigned long long)forks,
+        (unsigned long long)side_stats(&link->client).messages_sent);
+    side_post(&link->client, inherited.message);
+    assert_int_equal(side_take(&link->server, TOFU_SIGNAL).id, 5);
+    for (int i = 0; i < 100; i++) {
+        round_trip(link, NULL);
+    }
+    link_bye(link, &link->client, &link->server);
+}
+
+// The child destroyed the engine that listens: neither the path nor the listener is touched by that.
+static void a_listener_that_a_child_destroys_goes_on_listening(void **state)
+{
+    struct link_fixture *link = *state;
+    struct inheritance inherited = {
+        link->server, side_message(&link->server, TOFU_SIGNAL, 5, "inherited")};
+    struct child child;
+    child_start(&child, use_inherited, &inherited);
+    assert_int_equal(child_join(&child), 0);
+
+    side_put(&link->server, inherited.message);
+    link_connect(link);
+    round_trip(link, NULL);
+}
+
+static bool exchange_in_child(const struct side *server, const struct side *client)
+{
+    struct tofu_message *message = NULL;
+    bool is_good = tofu_engine_get(server->engine, TOFU_ALWAYS, &message) == TOFU_OK &&
+                   tofu_message_listen_on(message, "tcp|127.0.0.1|0") == TOFU_OK &&
+                   tofu_group_post(server->group, &message, NULL) == TOFU_OK &&
+                   tofu_group_wait(server->group, TEST_DEADLINE_NS, &message) == TOFU_OK &&
+                   message != NULL;
+    char address[TOFU_ADDRESS_BYTES_MAX] = "";
+    const char *value = NULL;
+    size_t size = 0;
+    if (is_good && tofu_message_find_text(message, "~listen_on", &value, &size)) {
+        memcpy(address, value, size);
+        tofu_engine_put(server->engine, &message);
+    }
+    is_good = is_good && tofu_engine_get(client->engine, TOFU_ALWAYS, &message) == TOFU_OK &&
+              tofu_message_connect_to(message, address) == TOFU_OK &&
+              tofu_group_post(client->group, &message, NULL) == TOFU_OK &&
+              tofu_group_wait(server->group, TEST_DEADLINE_NS, &message) == TOFU_OK &&
+              message != NULL && tofu_message_header(message)->opcode == TOFU_HELLO_REQUEST;
+    tofu_engine_put(server->engine, &message);
+    return is_good;
+}
+
+// What is the child's own is inherited by the grandchild in turn.
+static int fork_again(const struct side *own)
+{
+    struct tofu_message *message = NULL;
+    int status = -1;
+    if (tofu_engine_get(own->engine, TOFU_ALWAYS, &message) != TOFU_OK) {
+        return 5;
+    }
+    struct inheritance inherited = {*own, message};
+    pid_t grandchild = fork();
+    if (grandchild == 0) {
+        _exit(use_inherited(&inherited, -1));
+    }
+    uint64_t looks = 0;
+    while (waitpid(grandchild, &status, WNOHANG) == 0 && looks < 100000) {
+        interval_pass(MILLISECOND_NS);
+        looks++;
+    }
+    tofu_engine_put(own->engine, &message);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 6;
+}
+
+static int use_own_engine(void *argument, int tell)
+{
+    struct inheritance inherited = *(const struct inheritance *)argument;
+    struct fault_allocator memory;
+    fault_allocator_open(&memory);
+    const struct tofu_options options = {.allocator = fault_allocator_functions(&memory)};
+    struct side own = {.engine = NULL};
+    if (tofu_engine_create(&options, &own.engine) != TOFU_OK ||
+        tofu_group_create(own.engine, &own.group) != TOFU_OK) {
+        return 7;
+    }
+    struct side client = own;
+    if (tofu_group_create(own.engine, &client.group) != TOFU_OK ||
+        !exchange_in_child(&own, &client)) {
+        return 8;
+    }
+    int result = use_inherited(&inherited, tell);
+    if (result == 0) {
+        result = fork_again(&own);
+    }
+    tofu_engine_destroy(&own.engine);
+    return result == 0 && !fault_allocator_is_clean(&memory) ? 9 : result;
+}
+
+static void a_childs_own_engine_works_beside_the_inherited_one(void **state)
+{
+    struct link_fixture *link = *state;
+    struct inheritance inherited = {
+        link->client, side_message(&link->client, TOFU_SIGNAL, 5, "inherited")};
+    struct child child;
+
+    child_start(&child, use_own_engine, &inherited);
+
+    assert_int_equal(child_join(&child), 0);
+    side_put(&link->client, inherited.message);
+    round_trip(link, NULL);
+}
+
+static int exec_list(void *argument, int tell)
+{
+    char path[] = "/proc/self/exe";
+    char list[] = LIST_ARGUMENT;
+    char *arguments[] = {path, list, NULL};
+    (void)argument;
+    (void)dup2(tell, STDOUT_FILENO);
+    (void)execv(path, arguments);
+    return 99;
+}
+
+// Runs this program anew to list what is open in it, but for its standard streams.
+static void list_after_exec(char *text)
+{
+    struct child child;
+    child_start(&child, exec_list, NULL);
+    child_read_line(&child, text, LIST_BYTES_MAX);
+    assert_int_equal(child_join(&child), 0);
+}
+
+static void a_program_that_is_started_inherits_no_descriptor(void **state)
+{
+    static char before[LIST_BYTES_MAX];
+    static char after[LIST_BYTES_MAX];
+    struct link_fixture *link = *state;
+    tofu_descriptor descriptor = -1;
+    list_after_exec(before);
+    size_t open_before = descriptors_open();
+    link_open_server(link, NULL);
+    link_open_client(link, NULL);
+    link_connect(link);
+    assert_status(TOFU_OK, tofu_group_descriptor(link->client.group, &descriptor));
+    (void)link_raw_client(link);
+    // A connect that is still under way.
+    char address[TOFU_ADDRESS_BYTES_MAX];
+    raw_listen(link->transport == TOFU_TCP, link->directory, "full", 0, address);
+    raw_connect(address);
+    side_post(&link->client, side_hello(&link->client, address));
+
+    list_after_exec(after);
+
+    print_message(
+        "%zu descriptors more are open, none in the new program\n",
+        descriptors_open() - open_before);
+    assert_true(descriptors_open() >= open_before + 8);
+    assert_string_equal(after, before);
+}
+
+static int list_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    if (directory == NULL) {
+        return 1;
+    }
+    for (int i = STDERR_FILENO + 1; i < 4096; i++) {
+        if (i != dirfd(directory) && fcntl(i, F_GETFD) >= 0) {
+            printf("%d ", i);
+        }
+    }
+    printf("end\n");
+    (void)closedir(directory);
+    return 0;
+}
+
+static int set_up_listening(void **state)
+{
+    int result = link_set_up(state);
+    link_open_server(*state, NULL);
+    link_open_client(*state, NULL);
+    return result;
+}
+
+int main(int argument_count, char **arguments)
+{
+    if (argument_count == 2 && strcmp(arguments[1], LIST_ARGUMENT) == 0) {
+        return list_descriptors();
+    }
+    const struct CMUnitTest tests[] = {
+        CONNECTED_LINK_TEST(forks_under_load_answer_at_once_and_leave_the_parent_alone),
+        {"a listener that a child destroys goes on listening",
+         a_listener_that_a_child_destroys_goes_on_listening,
+         set_up_listening,
+         link_tear_down,
+         NULL},
+        CONNECTED_LINK_TEST(a_childs_own_engine_works_beside_the_inherited_one),
+        LINK_TEST(a_program_that_is_started_inherits_no_descriptor),
+    };
+    return LINK_RUN(tests, LINK_BOTH);
+}

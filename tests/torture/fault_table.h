@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Which errors the system may plausibly give, call by call, and what the application may be told of each.
+#ifndef TORTURE_FAULT_TABLE_H
+#define TORTURE_FAULT_TABLE_H
+
+#include "torture/scene.h"
+
+#include "torture/fault_layer.h"
+
+enum fault_area {
+    AREA_OPENING,   ///< sockets that are made, bound, listening, connected
+    AREA_ACCEPTING, ///< connections that come
+    AREA_RECEIVING, ///< bytes that come
+    AREA_SENDING,   ///< bytes that go, and ends
+    AREA_POLLING,   ///< pollers, wake-ups, parking
+    AREA_THREADS,   ///< threads, locks, memory, names
+    AREA_PATHS,     ///< the file system under Unix sockets
+    AREA_COUNT
+};
+
+enum {
+    FAULT_IS_INVISIBLE = 1, ///< nothing but time may tell that it happened once
+    FAULT_PASSES = 2,       ///< for ever is not plausible: the call would be made again without end
+    FAULT_KILLS_ENGINE = 4, ///< the poller is lost (F28)
+    FAULT_SPARES_LEVELS = 8, ///< not where a group has a descriptor: what sets it cannot fail so
+};
+
+struct fault_row {
+    enum fault_area area;
+    enum fault_function function;
+    enum fault_way way;
+    int error;
+    unsigned flags;
+    uint64_t statuses; ///< besides what follows from any failure
+    const char *why;   ///< how it comes to pass
+};
+
+/// Gives the table and its length.
+const struct fault_row *fault_table(size_t *count_out);
+
+const char *fault_area_name(enum fault_area area);
+
+#endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+#include "torture/play.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "torture/conversation.h"
+#include "torture/real_calls.h"
+#include "torture/responder.h"
+
+#define SHUTDOWN_NS (UINT64_C(2) * 1000000000)
+
+struct stage {
+    struct scene scene;
+    struct responder responder;
+    struct party client;
+};
+
+static bool open_client(struct stage *stage)
+{
+    return stage->client.group != NULL ||
+           party_open(&stage->client, &stage->scene, scene_client_place(&stage->scene));
+}
+
+// What is left of a conversation that failed goes with its group.
+static bool talk(struct stage *stage, enum conversation_end end)
+{
+    if (!responder_is_listening(&stage->responder) || !open_client(stage)) {
+        scene_miss(&stage->scene, "no conversation", TOFU_OK);
+        return false;
+    }
+    bool succeeds = conversation_hold(&stage->client, end);
+    if (!succeeds) {
+        scene_miss(&stage->scene, "a conversation", TOFU_OK);
+    }
+    if (!succeeds || end == CONVERSATION_DROP) {
+        party_close(&stage->client);
+    }
+    return succeeds;
+}
+
+static void open_all(struct stage *stage)
+{
+    struct scene *scene = &stage->scene;
+    struct engine_place *server = scene_server_place(scene);
+    struct engine_place *client = scene_client_place(scene);
+    if (!scene_open_engine(scene, server) ||
+        (client != server && !scene_open_engine(scene, client))) {
+        return;
+    }
+    if (responder_open(&stage->responder, scene)) {
+        (void)responder_listen(&stage->responder);
+    }
+}
+
+static void live(struct stage *stage)
+{
+    open_all(stage);
+    (void)talk(stage, CONVERSATION_BYE);
+    (void)talk(stage, CONVERSATION_ABORT);
+    // How far what is dropped has gone is a matter of time.
+    if (!stage->scene.fault->is_played_to_the_end) {
+        (void)talk(stage, CONVERSATION_DROP);
+    }
+}
+
+static bool place_is_dead(struct stage *stage, struct engine_place *place)
+{
+    pthread_mutex_lock(&stage->scene.lock);
+    bool is_dead = place->is_dead;
+    pthread_mutex_unlock(&stage->scene.lock);
+    return is_dead;
+}
+
+static void expect_death_told(struct stage *stage, struct party *party)
+{
+    struct tofu_message *message = NULL;
+    if (party->group != NULL &&
+        tofu_group_wait(party->group, SCENE_PATIENCE_NS, &message) != TOFU_NOTIFICATION_FAILED) {
+        scene_complain(&stage->scene, "a group was not told that its poller is lost");
+    }
+}
+
+// Every group of a dead engine hears it, and then the engine can be replaced.
+static void bury_if_dead(struct stage *stage, struct engine_place *place)
+{
+    if (place->engine == NULL || !place_is_dead(stage, place)) {
+        return;
+    }
+    if (scene_server_place(&stage->scene) == place) {
+        responder_join(&stage->responder);
+        expect_death_told(stage, &stage->responder.party);
+        responder_close(&stage->responder);
+    }
+    if (scene_client_place(&stage->scene) == place) {
+        party_drain(&stage->client);
+        expect_death_told(stage, &stage->client);
+        party_close(&stage->client);
+    }
+    tofu_engine_destroy(&place->engine);
+}
+
+static bool serves(struct stage *stage)
+{
+    struct scene *scene = &stage->scene;
+    struct engine_place *places[] = {scene_server_place(scene), scene_client_place(scene)};
+    for (size_t i = 0; i < 2; i++) {
+        bury_if_dead(stage, places[i]);
+        if (places[i]->engine == NULL && !scene_open_engine(scene, places[i])) {
+            return false;
+        }
+    }
+    if (!stage->responder.is_running && !responder_open(&stage->responder, scene)) {
+        return false;
+    }
+    if (!responder_is_listening(&stage->responder) && !responder_listen(&stage->responder)) {
+        return false;
+    }
+    return talk(stage, CONVERSATION_BYE);
+}
+
+// Trying again makes sense where a deadline was missed, or a poller was lost of which nobody had heard.
+static bool may_try_again(struct scene *scene)
+{
+    pthread_mutex_lock(&scene->lock);
+    bool missed_time = scene->missed_time;
+    pthread_mutex_unlock(&scene->lock);
+    return missed_time || scene->fault->may_kill_engine;
+}
+
+// With the failure gone, everything works as if there had never been one.
+static void serve_again(struct stage *stage)
+{
+    struct scene *scene = &stage->scene;
+    uint64_t deadline_ns = scene_now() + SCENE_PATIENCE_NS;
+    do {
+        pthread_mutex_lock(&scene->lock);
+        scene->miss[0] = '\0';
+        scene->missed_time = false;
+        pthread_mutex_unlock(&scene->lock);
+        if (serves(stage)) {
+            return;
+        }
+    } while (may_try_again(scene) && scene_now() < deadline_ns);
+    scene_complain(scene, "it does not serve afterwards: %.200s", scene->miss);
+}
+
+static void shut_down(struct stage *stage, struct engine_place *place)
+{
+    if (place->engine == NULL) {
+        return;
+    }
+    struct tofu_shutdown_report report = {.struct_size = sizeof report};
+    uint64_t begin_ns = scene_now();
+    enum tofu_status status = tofu_engine_shutdown(place->engine, SHUTDOWN_NS, &report);
+    uint64_t took_ns = scene_now() - begin_ns;
+    if (took_ns > SHUTDOWN_NS + SCENE_PATIENCE_NS) {
+        scene_complain(&stage->scene, "a shutdown took %llu ns", (unsigned long long)took_ns);
+    }
+    if (status == TOFU_OK && report.channels_forced > 0) {
+        scene_complain(&stage->scene, "a graceful shutdown that forced channels");
+    }
+    (void)scene_succeeds(&stage->scene, "tofu_engine_shutdown", status);
+}
+
+static void end_in_order(struct stage *stage)
+{
+    struct scene *scene = &stage->scene;
+    struct engine_place *server = scene_server_place(scene);
+    struct engine_place *client = scene_client_place(scene);
+    shut_down(stage, client);
+    party_drain(&stage->client);
+    if (client != server) {
+        shut_down(stage, server);
+    }
+    responder_join(&stage->responder);
+    party_close(&stage->client);
+    responder_close(&stage->responder);
+}
+
+// Groups that are still there go with their engine.
+static void end_all(struct stage *stage)
+{
+    if (stage->scene.kind->ends_abruptly) {
+        responder_close(&stage->responder);
+    } else {
+        end_in_order(stage);
+    }
+    stage->client.group = NULL;
+    tofu_engine_destroy(&stage->scene.places[0].engine);
+    tofu_engine_destroy(&stage->scene.places[1].engine);
+}
+
+// A thread that resolves a name may outlive its engine.
+static void await_threads(struct stage *stage)
+{
+    uint64_t deadline_ns = scene_now() + SCENE_PATIENCE_NS;
+    while (real_library_thread_count() > 0) {
+        if (scene_now() >= deadline_ns) {
+            scene_complain(&stage->scene, "a thread is left");
+            return;
+        }
+        (void)sched_yield();
+    }
+}
+
+static void check_leftovers(struct stage *stage, size_t descriptor_count, size_t block_count)
+{
+    await_threads(stage);
+    struct scene *scene = &stage->scene;
+    struct fault_allocator *memory = &scene->memory;
+    if (!fault_allocator_is_clean(memory)) {
+        scene_complain(
+            scene,
+            "%zu blocks are left, %zu bytes; %zu were freed with a wrong size",
+            atomic_load(&memory->live_count),
+            atomic_load(&memory->live_bytes),
+            atomic_load(&memory->mistake_count));
+    }
+    size_t descriptors_now = real_descriptor_count();
+    if (descriptors_now != descriptor_count) {
+        scene_complain(
+            scene, "there were %zu descriptors, there are %zu", descriptor_count, descriptors_now);
+    }
+    size_t blocks_now = real_live_block_count();
+    if (blocks_now != block_count) {
+        scene_complain(scene, "there were %zu blocks, there are %zu", block_count, blocks_now);
+    }
+}
+
+static void set_up(
+    struct stage *stage,
+    const struct scene_kind *kind,
+    const char *directory,
+    struct scene_fault *fault)
+{
+    memset(stage, 0, sizeof *stage);
+    stage->scene.kind = kind;
+    stage->scene.fault = fault;
+    stage->scene.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    (void)snprintf(stage->scene.path, sizeof stage->scene.path, "%s/", directory);
+    fault_allocator_open(&stage->scene.memory);
+}
+
+void play(
+    const struct scene_kind *kind,
+    const char *directory,
+    struct scene_fault *fault,
+    struct verdict *verdict_out)
+{
+    static struct stage stage;
+    set_up(&stage, kind, directory, fault);
+    struct scene *scene = &stage.scene;
+    size_t descriptor_count = real_descriptor_count();
+    size_t block_count = real_live_block_count();
+
+    fault->context = scene;
+    fault->start(fault);
+    live(&stage);
+    if (!fault->is_played_to_the_end && fault->has_struck(fault)) {
+        fault->mend(fault);
+        scene->is_mended = true;
+        serve_again(&stage);
+    }
+    (void)talk(&stage, CONVERSATION_LEAVE);
+    end_all(&stage);
+    verdict_out->has_struck = fault->has_struck(fault);
+    fault->mend(fault);
+    check_leftovers(&stage, descriptor_count, block_count);
+
+    verdict_out->is_perfect = scene->miss[0] == '\0';
+    verdict_out->missed_time = scene->missed_time;
+    verdict_out->is_good = scene->complaint[0] == '\0';
+    verdict_out->digest = scene->digest;
+    (void)snprintf(
+        verdict_out->text,
+        sizeof verdict_out->text,
+        "%s",
+        scene->complaint[0] != '\0' ? scene->complaint : scene->miss);
+}
