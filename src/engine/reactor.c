@@ -317,7 +317,8 @@ static bool has_work(struct tf_reactor *reactor)
 {
     return !tf_list_is_empty(&reactor->ready) || !tf_message_stack_is_empty(&reactor->posts) ||
            atomic_load(&reactor->commands.has_commands) || atomic_load(&reactor->has_resolutions) ||
-           tf_starvation_can_end(reactor);
+           tf_starvation_can_end(reactor) || tf_ending_can_finish(reactor) ||
+           tf_shutdown_can_finish(reactor) || can_tell_death(reactor);
 }
 
 static uint64_t time_to_next_deadline(struct tf_reactor *reactor, uint64_t now_ns)

@@ -123,7 +123,7 @@ static struct tofu_message *await(struct conversation *conversation, int wanted)
 // Returns whether it came.
 static bool expect(struct conversation *conversation, enum tofu_opcode opcode, uint64_t id)
 {
-    struct tofu_message *message = await(conversation, opcode);
+    struct tofu_message *message = await(conversation, (int)opcode);
     if (message == NULL) {
         scene_miss(conversation->party->scene, "an answer", TOFU_OK);
         return false;

@@ -67,6 +67,23 @@ static void closing_does_not_put_out_who_is_inside(void **state)
     tf_gate_drain(&gate);
 }
 
+// For what must be done while the closer still waits.
+static void who_enters_late_is_inside_for_the_closer_too(void **state)
+{
+    (void)state;
+    struct tf_gate gate = {0};
+    assert_true(tf_gate_enter(&gate));
+    assert_true(tf_gate_close(&gate));
+
+    tf_gate_enter_late(&gate);
+
+    assert_true(tf_gate_is_closed(&gate));
+    tf_gate_leave(&gate);
+    assert_int_not_equal(gate.word, TF_GATE_CLOSED); // One is still inside.
+    tf_gate_leave(&gate);
+    tf_gate_drain(&gate);
+}
+
 static void a_reopened_gate_lets_calls_in_again(void **state)
 {
     (void)state;
@@ -299,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_refused_call_is_not_inside),
         cmocka_unit_test(only_the_first_closer_closes),
         cmocka_unit_test(closing_does_not_put_out_who_is_inside),
+        cmocka_unit_test(who_enters_late_is_inside_for_the_closer_too),
         cmocka_unit_test(a_reopened_gate_lets_calls_in_again),
         cmocka_unit_test(a_late_call_that_steps_out_of_a_reopened_gate_leaves_it_empty),
         cmocka_unit_test(closing_waits_for_all_who_entered_and_nobody_comes_after),

@@ -14,7 +14,7 @@ static struct tofu_message messages[MESSAGE_COUNT];
 static int set_up(void **state)
 {
     (void)state;
-    stack = (struct tf_message_stack){0};
+    stack = (struct tf_message_stack){.top = NULL};
     for (size_t i = 0; i < MESSAGE_COUNT; i++) {
         messages[i] = (struct tofu_message){0};
     }
