@@ -6,6 +6,7 @@
 #   make demo       build and run the main job       make asan     tests under ASan and UBSan
 #   make repeat     tests N times (N=100)            make tsan     tests under ThreadSanitizer
 #   make release    build the release preset         make ci       everything CI runs
+#   make torture    each system call fails in turn: a quarter of an hour
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
 #
 # A target that needs something not installed installs it first (scripts/bootstrap).
@@ -13,7 +14,7 @@
 PREFIX ?= /usr/local
 N ?= 100
 
-.PHONY: all build test demo repeat release install check format asan tsan ci clean bootstrap
+.PHONY: all build test torture demo repeat release install check format asan tsan ci clean bootstrap
 
 all: build
 
@@ -27,16 +28,19 @@ release: bootstrap
 	@scripts/build release
 
 test: bootstrap
-	@scripts/test debug
+	@scripts/test debug --label-exclude sweep
+
+torture: bootstrap
+	@scripts/test debug --label-regex sweep
 
 asan: bootstrap
-	@scripts/test asan
+	@scripts/test asan --label-exclude 'sweep|hostile'
 
 tsan: bootstrap
-	@scripts/test tsan
+	@scripts/test tsan --label-exclude 'torture|hostile'
 
 repeat: bootstrap
-	@scripts/test debug --repeat until-fail:$(N)
+	@scripts/test debug --label-exclude sweep --repeat until-fail:$(N)
 
 demo: release
 	@scripts/demo
