@@ -114,6 +114,9 @@ void tofu_engine_destroy(struct tofu_engine **engine_pointer)
     TF_ASSERT(engine->magic == TF_ENGINE_MAGIC);
 
     atomic_store(&engine->state, TF_ENGINE_ENDED);
+    // Groups first, so that a waiter that is woken from here on keeps nothing that it would have to put
+    // back; and once more for a group that was just being created.
+    close_live_groups(engine);
     tf_gate_close(&engine->gate);
     tf_pool_stop(&engine->pool);
     close_live_groups(engine);
