@@ -240,6 +240,16 @@ static enum tofu_status post_on_channel(
     return TOFU_OK;
 }
 
+// What a shutdown's own Byes rule out is refused because of the shutdown, not because of the poster.
+static enum tofu_status blame(struct tofu_engine *engine, enum tofu_status status)
+{
+    if (status != TOFU_NOT_ALLOWED) {
+        return status;
+    }
+    enum tofu_status state = tf_engine_accepts(engine);
+    return state == TOFU_OK ? status : state;
+}
+
 static enum tofu_status post(
     struct tofu_group *group, struct tofu_message **message, struct tofu_header *accepted_out)
 {
@@ -247,8 +257,9 @@ static enum tofu_status post(
     if (status != TOFU_OK) {
         return status;
     }
-    return opens_channel((*message)->header.opcode) ? post_opening(group, message, accepted_out)
-                                                    : post_on_channel(group, message, accepted_out);
+    return opens_channel((*message)->header.opcode)
+               ? post_opening(group, message, accepted_out)
+               : blame(group->engine, post_on_channel(group, message, accepted_out));
 }
 
 enum tofu_status tofu_group_post(
