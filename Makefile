@@ -6,6 +6,7 @@
 #   make demo       build and run the main job       make asan     tests under ASan and UBSan
 #   make repeat     tests N times (N=100)            make tsan     tests under ThreadSanitizer
 #   make release    build the release preset         make ci       everything CI runs
+#   make hostile    hostile peers, by the clock: wants a quiet machine
 #   make torture    each system call fails in turn: a quarter of an hour
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
 #
@@ -14,7 +15,7 @@
 PREFIX ?= /usr/local
 N ?= 100
 
-.PHONY: all build test torture demo repeat release install check format asan tsan ci clean bootstrap
+.PHONY: all build test hostile torture demo repeat release install check format asan tsan ci clean bootstrap
 
 all: build
 
@@ -28,7 +29,10 @@ release: bootstrap
 	@scripts/build release
 
 test: bootstrap
-	@scripts/test debug --label-exclude sweep
+	@scripts/test debug --label-exclude 'sweep|hostile'
+
+hostile: bootstrap
+	@scripts/test debug --label-regex hostile
 
 torture: bootstrap
 	@scripts/test debug --label-regex sweep
@@ -40,7 +44,7 @@ tsan: bootstrap
 	@scripts/test tsan --label-exclude 'torture|hostile'
 
 repeat: bootstrap
-	@scripts/test debug --label-exclude sweep --repeat until-fail:$(N)
+	@scripts/test debug --label-exclude 'sweep|hostile' --repeat until-fail:$(N)
 
 demo: release
 	@scripts/demo
