@@ -67,22 +67,23 @@ static void queue_for_sending(
     }
 }
 
-// Only who holds the ticket of the channel's present life speaks to it.
+// The load of the message keeps its channel in being, ended or not.
 static struct tf_channel *find_channel(
     struct tf_reactor *reactor, const struct tofu_message *message)
 {
     struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
-    struct tf_slot_state state = tf_slot_state(slot);
-    bool is_same_life = state.is_open && state.ticket == message->ticket;
-    return is_same_life ? slot->channel : NULL;
+    TF_ASSERT(tf_slot_state(slot).ticket == message->ticket);
+    TF_ASSERT(slot->channel != NULL);
+
+    return slot->channel;
 }
 
 void tf_admit(struct tf_reactor *reactor, struct tofu_message *message)
 {
     uint8_t opcode = message->header.opcode;
     struct tf_channel *channel = find_channel(reactor, message);
-    if (channel == NULL) {
-        tf_ending_return_message(reactor, message, TOFU_CHANNEL_CLOSED);
+    if (channel->phase == TF_PHASE_CLOSED) {
+        tf_ending_return_message(reactor, message, (enum tofu_status)channel->end_status);
         return;
     }
     bool opens = opcode == TOFU_HELLO_REQUEST || opcode == TOFU_WELCOME_REQUEST;

@@ -54,6 +54,7 @@ struct tf_channel {
     uint8_t phase;            ///< enum tf_phase
     uint8_t side;             ///< enum tf_side
     uint8_t session;          ///< enum tf_session, in the order of the queue
+    uint8_t end_status;       ///< of messages that come back once it is closed
 
     bool can_read : 1;               ///< the last read did not say "would block"
     bool is_write_blocked : 1;       ///< the last write did
