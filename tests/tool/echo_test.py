@@ -3,13 +3,11 @@
 """`tofu echo` and `tofu echo-server` against each other and against peers made of raw sockets."""
 import json
 import os
-import pty
 import random
 import resource
 import selectors
 import signal
 import socket
-import subprocess
 import threading
 import time
 
@@ -24,11 +22,11 @@ from support import (
     Frame,
     RawPeer,
     case,
-    check_sanitizers,
     contains,
     equal,
     main,
 )
+from terminal import Terminal
 
 PART_BYTES_MAX = 65535
 
@@ -377,44 +375,6 @@ def summary_has_a_row_per_address_and_one_for_all(context: Context) -> None:
     contains(lines[4], "20480 bytes verified", "0 mismatches; 2 of 2 channels ended gracefully")
     equal(result.err, "")
     server.end_well(2)
-
-
-class Terminal:
-    """A tool whose stderr is a terminal."""
-
-    def __init__(self, context: Context, *arguments: str):
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [context.tool, *arguments], stdout=subprocess.PIPE, stderr=slave
-        )
-        os.close(slave)
-        self.shown = b""
-
-    def read(self, deadline: float) -> bool:
-        """Reads something; False at the end."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.master, selectors.EVENT_READ)
-            assert selector.select(deadline - time.monotonic()), f"no end in {self.shown!r}"
-        try:
-            part = os.read(self.master, 65536)
-        except OSError:  # Linux: the other end of a terminal is closed.
-            part = b""
-        self.shown += part
-        return bool(part)
-
-    def read_until(self, text: bytes) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while text not in self.shown:
-            assert self.read(deadline), f"no {text!r} in {self.shown!r}"
-
-    def end(self) -> tuple[int, str]:
-        deadline = time.monotonic() + DEADLINE_S
-        while self.read(deadline):
-            pass
-        self.process.communicate(timeout=DEADLINE_S)
-        os.close(self.master)
-        check_sanitizers(self.shown.decode())
-        return self.process.returncode, self.shown.decode()
 
 
 @case

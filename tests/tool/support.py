@@ -59,11 +59,12 @@ def check_sanitizers(text: str) -> None:
 
 
 class Server:
-    """An echo server of the tool in its own process, and the addresses it told."""
+    """A server of the tool in its own process, and the addresses it told."""
 
-    def __init__(self, context: "Context", *arguments: str, listeners: int):
-        command = [context.tool, "echo-server", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def __init__(self, context: "Context", command: str, *arguments: str, listeners: int):
+        self.process = subprocess.Popen(
+            [context.tool, command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         self.output = b""
         self.lines = [self.read_line() for _ in range(listeners)]
         self.addresses = [line.removeprefix("listening ") for line in self.lines]
@@ -111,9 +112,11 @@ class Context:
         assert result.code == code, f"exit status {result.code}, expected {code}: {result}"
         return result
 
-    def serve(self, *arguments: str, listeners: int | None = None) -> Server:
+    def serve(
+        self, *arguments: str, listeners: int | None = None, command: str = "echo-server"
+    ) -> Server:
         count = arguments.count("--listen") if listeners is None else listeners
-        server = Server(self, *arguments, listeners=count)
+        server = Server(self, command, *arguments, listeners=count)
         self.servers.append(server)
         return server
 

@@ -7,5 +7,10 @@
 
 enum exit_code command_echo(int argc, char **argv);
 enum exit_code command_echo_server(int argc, char **argv);
+enum exit_code command_explain(int argc, char **argv);
+enum exit_code command_ping(int argc, char **argv);
+enum exit_code command_receive(int argc, char **argv);
+enum exit_code command_send(int argc, char **argv);
+enum exit_code command_stats(int argc, char **argv);
 
 #endif

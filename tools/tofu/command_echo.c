@@ -4,6 +4,7 @@
 
 #include <tofu/tofu.h>
 
+#include "addresses.h"
 #include "clock.h"
 #include "command.h"
 #include "console.h"
@@ -23,7 +24,7 @@ struct echo_options {
     uint64_t size;     // UINT64_MAX: not given
     uint64_t window;
     uint64_t timeout_s;
-    uint64_t pool;
+    struct engine_settings engine;
     bool is_json;
 };
 
@@ -33,6 +34,8 @@ struct echo_options {
 static bool read_table(
     int argc, char **argv, struct echo_options *options, enum exit_code *exit_code_out)
 {
+    struct option limits[ENGINE_OPTION_COUNT];
+    engine_describe_options(&options->engine, limits);
     const struct option table[] = {
         {.name = "clients",
          .letter = 'c',
@@ -74,7 +77,7 @@ static bool read_table(
          .number = &options->timeout_s,
          .number_min = 1,
          .number_max = 86400},
-        POOL_OPTION(&options->pool),
+        POOL_OPTION(&options->engine.options.pool_messages_max),
         {.name = "json",
          .letter = 'j',
          .description = "write one JSON object instead of the table",
@@ -89,23 +92,16 @@ static bool read_table(
             "clients of all addresses work at once. Every byte that comes back is compared with\n"
             "what was sent. Rates count a byte once; times are from sending to verifying.\n",
         .options = table,
-        .option_count = sizeof table / sizeof table[0]};
+        .option_count = sizeof table / sizeof table[0],
+        .limits = limits,
+        .limit_count = ENGINE_OPTION_COUNT};
     return options_read(&line, argc, argv, exit_code_out);
 }
 
 static bool check_addresses(const struct text_list *addresses)
 {
     for (size_t index = 0; index < addresses->count; index++) {
-        const char *text = addresses->texts[index];
-        struct tofu_address address;
-        if (tofu_address_parse(text, &address) != TOFU_OK) {
-            complain("'%s' is no address; write tcp://HOST:PORT or uds://PATH", text);
-            return false;
-        }
-        bool is_target =
-            address.transport == TOFU_UDS || (address.host[0] != '\0' && address.port != 0);
-        if (!is_target) {
-            complain("'%s' can only be listened on; give the host and the port", text);
+        if (!address_is_target(addresses->texts[index])) {
             return false;
         }
     }
@@ -169,8 +165,7 @@ static enum exit_code run_and_report(const struct echo_plan *plan, bool is_json)
 
 enum exit_code command_echo(int argc, char **argv)
 {
-    struct echo_options options = {
-        .clients = 1, .size = UINT64_MAX, .window = 16, .timeout_s = 30, .pool = POOL_DEFAULT};
+    struct echo_options options = {.clients = 1, .size = UINT64_MAX, .window = 16, .timeout_s = 30};
     struct payload payload = {0};
     enum exit_code code = EXIT_CODE_USAGE;
     bool is_read = read_table(argc, argv, &options, &code);
@@ -181,7 +176,7 @@ enum exit_code command_echo(int argc, char **argv)
             .clients_per_address = (uint32_t)options.clients,
             .window = options.window,
             .timeout_ns = options.timeout_s * NS_PER_S,
-            .pool = options.pool};
+            .engine = &options.engine};
         code = run_and_report(&plan, options.is_json);
     }
     payload_close(&payload);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 // `tofu echo-server`: listens, serves until it is told to stop, and says how its channels ended.
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 
 #include <tofu/tofu.h>
 
+#include "addresses.h"
 #include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "echo_server.h"
 #include "engine.h"
+#include "json_line.h"
+#include "listener.h"
 #include "options.h"
 #include "stop_signal.h"
 
@@ -19,20 +21,22 @@
 
 struct server_options {
     struct text_list addresses;
-    uint64_t pool;
+    struct engine_settings engine;
     bool is_json;
 };
 
 static bool read_options(
     int argc, char **argv, struct server_options *options, enum exit_code *exit_code_out)
 {
+    struct option limits[ENGINE_OPTION_COUNT];
+    engine_describe_options(&options->engine, limits);
     const struct option table[] = {
         {.name = "listen",
          .letter = 'l',
          .value_name = "ADDRESS",
          .description = "listen here; may be given several times",
          .texts = &options->addresses},
-        POOL_OPTION(&options->pool),
+        POOL_OPTION(&options->engine.options.pool_messages_max),
         {.name = "json",
          .letter = 'j',
          .description = "write JSON, one object per line",
@@ -46,53 +50,26 @@ static bool read_options(
             "a line 'listening ADDRESS' tells where it really is. SIGINT or SIGTERM ends the\n"
             "server in good order: every client is told, and it has 5 seconds to say good-bye.\n",
         .options = table,
-        .option_count = sizeof table / sizeof table[0]};
+        .option_count = sizeof table / sizeof table[0],
+        .limits = limits,
+        .limit_count = ENGINE_OPTION_COUNT};
     if (!options_read(&line, argc, argv, exit_code_out)) {
         return false;
     }
     *exit_code_out = EXIT_CODE_USAGE;
-    if (options->addresses.count == 0) {
-        complain("echo-server needs --listen ADDRESS; try 'tofu echo-server --help'");
-        return false;
-    }
-    for (size_t index = 0; index < options->addresses.count; index++) {
-        struct tofu_address address;
-        if (tofu_address_parse(options->addresses.texts[index], &address) != TOFU_OK) {
-            complain(
-                "--listen: '%s' is no address; write tcp://HOST:PORT or uds://PATH",
-                options->addresses.texts[index]);
-            return false;
-        }
-    }
-    return true;
-}
-
-// Who reads our output waits for these lines, so they go out at once.
-static void print_json(json_t *object)
-{
-    if (object != NULL) {
-        json_dumpf(object, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
-    json_decref(object);
-    fflush(stdout);
+    return addresses_are_listenable(&options->addresses, "echo-server");
 }
 
 static void print_listening(void *context, const char *address)
 {
     const struct server_options *options = context;
-    if (options->is_json) {
-        print_json(json_pack("{s:s, s:s}", "event", "listening", "address", address));
-        return;
-    }
-    printf("listening %s\n", address);
-    fflush(stdout);
+    listener_print(address, options->is_json);
 }
 
 static void print_ended(const struct server_options *options, const struct echo_counts *counts)
 {
     if (options->is_json) {
-        print_json(json_pack(
+        json_line_print(json_pack(
             "{s:s, s:I, s:I, s:I, s:I}",
             "event",
             "ended",
@@ -160,7 +137,7 @@ static enum exit_code serve_with_signals(
 
 enum exit_code command_echo_server(int argc, char **argv)
 {
-    struct server_options options = {.pool = POOL_DEFAULT};
+    struct server_options options = {0};
     enum exit_code code = EXIT_CODE_USAGE;
     if (!read_options(argc, argv, &options, &code)) {
         text_list_clear(&options.addresses);
@@ -170,7 +147,7 @@ enum exit_code command_echo_server(int argc, char **argv)
     struct tofu_engine *engine = NULL;
     struct tofu_group *group = NULL;
     code = EXIT_CODE_SYSTEM;
-    if (engine_open(options.pool, &engine, &group)) {
+    if (engine_open(&options.engine, &engine, &group)) {
         code = serve_with_signals(engine, group, &options);
     }
     tofu_group_destroy(&group);

@@ -10,8 +10,7 @@
 
 #include "clock.h"
 #include "console.h"
-
-#define MEBIBYTE 1048576.0
+#include "human.h"
 
 struct figures {
     const struct echo_result *result;
@@ -56,18 +55,6 @@ static void sum_up(const struct echo_run *run, struct echo_result *total)
     *total = (struct echo_result){0};
     for (size_t index = 0; index < run->plan->addresses->count; index++) {
         add_result(total, &run->results[index]);
-    }
-}
-
-// Four digits and a unit, in a column of ten.
-static void print_time(uint64_t time_ns)
-{
-    if (time_ns < NS_PER_MS) {
-        printf(" %6.1f us", (double)time_ns / (double)NS_PER_US);
-    } else if (time_ns < NS_PER_S) {
-        printf(" %6.2f ms", (double)time_ns / (double)NS_PER_MS);
-    } else {
-        printf(" %6.2f s ", (double)time_ns / (double)NS_PER_S);
     }
 }
 

@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "console.h"
 #include "echo_client.h"
-#include "engine.h"
 
 #define CHANNEL_NUMBER_COUNT 65536
 
@@ -75,13 +74,13 @@ static bool allocate(struct echo_run *run)
 bool echo_run_open(
     struct echo_run *run, const struct echo_plan *plan, enum exit_code *exit_code_out)
 {
-    *run = (struct echo_run){.plan = plan, .progress = progress_open()};
+    *run = (struct echo_run){.plan = plan, .progress = progress_open("verified")};
     *exit_code_out = EXIT_CODE_SYSTEM;
     if (!allocate(run)) {
         complain("no memory");
         return false;
     }
-    return engine_open(plan->pool, &run->engine, &run->group);
+    return engine_open(plan->engine, &run->engine, &run->group);
 }
 
 void echo_run_close(struct echo_run *run)

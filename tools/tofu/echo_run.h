@@ -14,6 +14,7 @@
 
 #include <tofu/tofu.h>
 
+#include "engine.h"
 #include "exit_code.h"
 #include "histogram.h"
 #include "payload.h"
@@ -26,7 +27,7 @@ struct echo_plan {
     uint32_t clients_per_address;
     uint64_t window;     // parts on their way, per client
     uint64_t timeout_ns; // for anything at all to come
-    uint64_t pool;       // messages in the engine's pool
+    const struct engine_settings *engine;
 };
 
 /// What the clients of one address achieved.

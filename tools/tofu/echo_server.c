@@ -6,6 +6,8 @@
 
 #include "clock.h"
 #include "console.h"
+#include "listener.h"
+#include "stats_report.h"
 
 // Nothing tells that a send queue has room again, so held answers are tried anew this often.
 #define RETRY_NS (1 * NS_PER_MS)
@@ -146,6 +148,9 @@ static void answer(struct echo_server *server, struct tofu_message **message)
     struct tofu_header *header = tofu_message_header(*message);
     switch ((enum tofu_opcode)header->opcode) {
     case TOFU_REQUEST:
+        if (stats_is_asked(*message)) {
+            stats_answer(server->engine, "echo-server", *message);
+        }
         header->opcode = TOFU_RESPONSE;
         break;
     case TOFU_HELLO_REQUEST:
@@ -177,25 +182,13 @@ static void answer(struct echo_server *server, struct tofu_message **message)
 
 static void take_welcome(struct echo_server *server, struct tofu_message *message)
 {
-    const struct tofu_header *header = tofu_message_header(message);
-    const char *value = "";
-    size_t size = 0;
-    (void)tofu_message_find_text(message, "~listen_on", &value, &size);
+    char address[TOFU_ADDRESS_BYTES_MAX];
     server->listeners_answered++;
-    if (header->status != TOFU_OK) {
-        enum tofu_status status = (enum tofu_status)header->status;
+    if (!listener_take_welcome(message, address)) {
         server->has_failed = true;
-        complain(
-            "could not listen on %.*s: %s: %s",
-            (int)size,
-            value,
-            tofu_status_name(status),
-            tofu_status_text(status));
         return;
     }
-    char address[TOFU_ADDRESS_BYTES_MAX] = "";
-    memcpy(address, value, size < sizeof address ? size : sizeof address - 1);
-    server->peers[header->channel].is_listener = true;
+    server->peers[tofu_message_header(message)->channel].is_listener = true;
     server->on_listening(server->context, address);
 }
 
@@ -257,15 +250,7 @@ TOFU_NODISCARD static enum tofu_status serve_one(struct echo_server *server)
 
 enum tofu_status echo_server_listen(struct echo_server *server, const char *address)
 {
-    struct tofu_message *message = NULL;
-    enum tofu_status status = tofu_engine_get(server->engine, TOFU_ALWAYS, &message);
-    if (status == TOFU_OK) {
-        status = tofu_message_listen_on(message, address);
-    }
-    if (status == TOFU_OK) {
-        status = tofu_group_post(server->group, &message, NULL);
-    }
-    tofu_engine_put(server->engine, &message);
+    enum tofu_status status = listener_start(server->engine, server->group, address);
     server->listeners_wanted++;
     while (status == TOFU_OK && !server->is_stopped && !server->has_failed &&
            server->listeners_answered < server->listeners_wanted) {

@@ -18,6 +18,11 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     {"echo", "send messages or files to echo servers and verify every byte", command_echo},
     {"echo-server", "answer every message with itself", command_echo_server},
+    {"explain", "say what a status or a kind of log line means", command_explain},
+    {"ping", "measure how long an echo server takes to answer", command_ping},
+    {"receive", "take files from senders into a folder", command_receive},
+    {"send", "send files to a receiver, with checksums", command_send},
+    {"stats", "show what a running echo-server or receive has counted", command_stats},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])

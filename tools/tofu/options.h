@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "exit_code.h"
+#include "quantity.h"
 #include "text_list.h"
 
 /// One option. Exactly one of flag, number and texts is set: it says what the option takes and where
@@ -23,11 +24,14 @@ struct option {
     bool *flag;
     uint64_t *number;
     struct text_list *texts;
+    enum unit unit; // of number, as of its limits
     uint64_t number_min;
     uint64_t number_max;
+    bool can_be_unlimited;    // the word 'unlimited' is the number TOFU_UNLIMITED
+    const char *const *words; // number is the place of the word in this list, which ends with NULL
 };
 
-#define OPTION_COUNT_MAX 12
+#define OPTION_COUNT_MAX 32
 
 struct command_line {
     const char *name;           // "tofu echo"
@@ -35,7 +39,9 @@ struct command_line {
     struct text_list *operands; // NULL if there are none
     const char *help_text;      // follows the list of options
     const struct option *options;
-    size_t option_count; // OPTION_COUNT_MAX at most
+    size_t option_count;
+    const struct option *limits; // of the engine: a section of their own in the help; may be NULL
+    size_t limit_count;          // with option_count, OPTION_COUNT_MAX at most
 };
 
 /// Reads `argv`, whose first word is the subcommand. Returns false when the program is to end now, with

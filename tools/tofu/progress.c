@@ -12,9 +12,9 @@
 // Back to the first column, and away with what stands in the line.
 #define CLEAR_LINE "\r\033[K"
 
-struct progress progress_open(void)
+struct progress progress_open(const char *word)
 {
-    return (struct progress){.is_visible = isatty(STDERR_FILENO) == 1};
+    return (struct progress){.is_visible = isatty(STDERR_FILENO) == 1, .word = word};
 }
 
 void progress_show(
@@ -41,10 +41,11 @@ void progress_show(
     double rate = seconds > 0 ? mebibytes / seconds : 0;
     fprintf(
         stderr,
-        CLEAR_LINE "[%s] %3.0f%%  %.1f MiB verified, %.1f MiB/s",
+        CLEAR_LINE "[%s] %3.0f%%  %.1f MiB %s, %.1f MiB/s",
         bar,
         share * 100,
         mebibytes,
+        progress->word,
         rate);
     fflush(stderr);
 }

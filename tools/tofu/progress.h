@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A bar on the terminal that fills while bytes are verified. Without a terminal there is none.
+// A bar on the terminal that fills while bytes are verified or sent. Without a terminal there is none.
 #ifndef TOOL_PROGRESS_H
 #define TOOL_PROGRESS_H
 
@@ -8,11 +8,12 @@
 
 struct progress {
     bool is_visible;
+    const char *word;  // what is done with the bytes: "verified"
     uint64_t shown_ns; // when it was last drawn
 };
 
-/// Finds out whether stderr is a terminal.
-struct progress progress_open(void);
+/// Finds out whether stderr is a terminal. `word` says what is done with the bytes; it is kept.
+struct progress progress_open(const char *word);
 
 /// Draws `part` of `whole`, unless it was drawn just now.
 void progress_show(
