@@ -44,9 +44,9 @@ struct tofu_options {
     uint64_t turn_bytes_max; ///< bytes read from one channel before others get a turn [256 KiB]
     uint64_t keepalive;      ///< not 0: TCP keep-alive with the system's intervals [off]
     uint64_t uds_mode;       ///< permission bits of a Unix socket's path [0600]
-    uint64_t lsp_fallback;   ///< Windows only: see docs; elsewhere it must be 0 [off]
+    uint64_t lsp_fallback;   ///< Windows: accept layered providers; elsewhere it must be 0 [off]
 
-    const char *poller; ///< "epoll" or "poll"; NULL: the best. TOFU_POLLER in the environment wins
+    const char *poller; ///< "epoll", "poll" or "afd"; NULL: the best. Environment: TOFU_POLLER wins
     const char *thread_name;         ///< name of the I/O thread ["tofu"]
     struct tofu_allocator allocator; ///< [malloc and free]
     tofu_log_sink log_sink;          ///< [silent]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "engine/reactor.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/admit.h"
@@ -14,6 +16,7 @@
 #include "engine/starvation.h"
 #include "engine/transfer.h"
 #include "os/clock.h"
+#include "os/error.h"
 #include "os/park.h"
 
 static void init_lists(struct tf_reactor *reactor)
@@ -60,7 +63,9 @@ enum tofu_status tf_reactor_open(struct tf_reactor *reactor, struct tofu_engine 
         goto free_buffers;
     }
     reactor->poller.ops = reactor->settings->poller;
-    status = reactor->poller.ops->open(&reactor->poller, reactor->allocator);
+    struct tf_poller_options poller_options = {
+        .allocator = reactor->allocator, .lsp_fallback = reactor->settings->lsp_fallback};
+    status = reactor->poller.ops->open(&reactor->poller, &poller_options);
     if (status != TOFU_OK) {
         goto close_commands;
     }
@@ -257,6 +262,24 @@ static void step_ready(struct tf_reactor *reactor)
     }
 }
 
+// The poller's words are for whoever runs the machine: the log has all of them, the closing notice as many
+// as it has room for.
+static void watch_failed(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status)
+{
+    char detail[TF_ERROR_TEXT_BYTES_MAX];
+    (void)snprintf(detail, sizeof detail, "%.*s", (int)sizeof detail - 1, reactor->poller.detail);
+    if (detail[0] != '\0') {
+        tf_log_line(
+            reactor->log,
+            reactor->now_ns,
+            TOFU_LOG_POLLER_FAILED,
+            "a socket cannot be watched: %s",
+            reactor->poller.detail);
+    }
+    tf_ending_begin(reactor, channel, status, detail, TF_ENDING_RESET);
+}
+
 static void reconcile(struct tf_reactor *reactor)
 {
     for (struct tf_list *link = tf_list_take_first(&reactor->dirty); link != NULL;
@@ -269,7 +292,7 @@ static void reconcile(struct tf_reactor *reactor)
         enum tofu_status status =
             reactor->poller.ops->watch(&reactor->poller, &channel->watch, interest);
         if (status != TOFU_OK) {
-            tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_RESET);
+            watch_failed(reactor, channel, status);
         }
     }
 }
@@ -340,7 +363,9 @@ static void die(struct tf_reactor *reactor)
         reactor->log,
         reactor->now_ns,
         TOFU_LOG_POLLER_FAILED,
-        "the poller failed; the engine has stopped");
+        "the poller failed; the engine has stopped%s%s",
+        reactor->poller.detail[0] != '\0' ? ": " : "",
+        reactor->poller.detail);
     atomic_store(&reactor->is_dead, true);
     tf_engine_failed(reactor->engine);
     tf_shutdown_end_all(reactor, TOFU_NOTIFICATION_FAILED);

@@ -71,13 +71,13 @@ enum tofu_status tf_settings_read(
     if (options->struct_size != 0 && options->struct_size != sizeof *options) {
         return TOFU_NOT_IMPLEMENTED_YET;
     }
-    // Layered service providers exist on Windows only; nobody may believe that this did something.
-    if (options->lsp_fallback != 0) {
-        return TOFU_NOT_IMPLEMENTED_YET;
-    }
     const struct tf_poller_ops *poller = tf_poller_find(options->poller);
     if (poller == NULL || !ranges_are_good(options)) {
         return TOFU_NOT_ALLOWED;
+    }
+    // Layered service providers exist on Windows only; nobody may believe that this did something.
+    if (options->lsp_fallback != 0 && !poller->has_lsp_fallback) {
+        return TOFU_NOT_IMPLEMENTED_YET;
     }
 
     struct tf_settings settings = {.poller = poller};
@@ -88,6 +88,7 @@ enum tofu_status tf_settings_read(
     read_timeouts(options, &settings);
     settings.uds_mode = (uint32_t)value_or(options->uds_mode, 0600);
     settings.keep_alive = options->keepalive != 0;
+    settings.lsp_fallback = options->lsp_fallback != 0;
     copy_thread_name(
         options->thread_name == NULL ? "tofu" : options->thread_name, settings.thread_name);
     *settings_out = settings;

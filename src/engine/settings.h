@@ -37,6 +37,7 @@ struct tf_settings {
     uint64_t turn_bytes_max;
     uint32_t uds_mode;
     bool keep_alive;
+    bool lsp_fallback;
     char thread_name[TF_THREAD_NAME_BYTES_MAX];
 };
 

@@ -47,14 +47,20 @@ struct tf_poll_event {
     uint8_t ready; ///< enum tf_poll, or-ed; never 0
 };
 
+struct tf_poller_options {
+    const struct tofu_allocator *allocator; ///< outlives the poller
+    bool
+        lsp_fallback; ///< take a socket whose provider hides the system's own; see has_lsp_fallback
+};
+
 struct tf_poller;
 
 struct tf_poller_ops {
     const char *name;
+    bool has_lsp_fallback; ///< options.lsp_fallback means something here
 
-    /// Opens; `allocator` outlives the poller. Fails with TOFU_NOTIFICATION_FAILED or
-    /// TOFU_ALLOCATION_FAILED.
-    enum tofu_status (*open)(struct tf_poller *poller, const struct tofu_allocator *allocator);
+    /// Opens. Fails with TOFU_NOTIFICATION_FAILED or TOFU_ALLOCATION_FAILED.
+    enum tofu_status (*open)(struct tf_poller *poller, const struct tf_poller_options *options);
 
     /// Closes; every watch was forgotten before.
     void (*close)(struct tf_poller *poller);
@@ -83,10 +89,17 @@ struct tf_poller_ops {
     void (*wake)(struct tf_poller *poller);
 };
 
+/// Longest words about a failure, NUL included.
+#define TF_POLLER_DETAIL_BYTES_MAX 256
+
 /// An open poller, embedded in its owner.
 struct tf_poller {
     const struct tf_poller_ops *ops; ///< set by the owner before open
     void *state;                     ///< the backend's
+
+    /// After a failure: what the backend has to say about it beyond the status, in printable ASCII, for
+    /// the log; "" if nothing. The most telling words come first.
+    char detail[TF_POLLER_DETAIL_BYTES_MAX];
 };
 
 /// What this platform has, the best first; ends with NULL. Chosen at link time.

@@ -55,6 +55,13 @@ static inline void contract_name(
     }
 }
 
+/// Opens a poller whose ops are set.
+static inline enum tofu_status contract_poller_open(
+    struct tf_poller *poller, const struct tofu_allocator *allocator)
+{
+    return poller->ops->open(poller, &(struct tf_poller_options){.allocator = allocator});
+}
+
 /// Waits until a socket is ready, with a poller of our own; fails at the deadline.
 static inline void contract_await(struct contract_link *link, tf_socket socket, uint8_t interest)
 {
@@ -299,7 +306,7 @@ static inline void contract_open(
     assert_in_range(size, 1, sizeof link->directory - 1);
     assert_non_null(mkdtemp(link->directory));
     link->helper.ops = helper_ops;
-    assert_int_equal(helper_ops->open(&link->helper, &link->allocator), TOFU_OK);
+    assert_int_equal(contract_poller_open(&link->helper, &link->allocator), TOFU_OK);
 
     struct tofu_address address = contract_address(link, "listener");
     int error = 0;

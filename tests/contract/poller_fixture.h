@@ -44,7 +44,7 @@ static inline int set_up(void **state)
     contract_open(&fixture.link, variant->ops, variant->transport);
     contract_pair(&fixture.link, &fixture.client, &fixture.server);
     fixture.poller.ops = variant->ops;
-    if (variant->ops->open(&fixture.poller, &fixture.link.allocator) != TOFU_OK) {
+    if (contract_poller_open(&fixture.poller, &fixture.link.allocator) != TOFU_OK) {
         return -1;
     }
     *state = &fixture;

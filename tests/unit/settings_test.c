@@ -268,9 +268,15 @@ static void half_an_allocator_is_refused(void **state)
 static void an_option_of_another_platform_is_not_implemented(void **state)
 {
     (void)state;
-    struct tofu_options options = {.lsp_fallback = 1};
-
-    assert_refused(&options, TOFU_NOT_IMPLEMENTED_YET);
+    for (size_t i = 0; tf_pollers[i] != NULL; i++) {
+        struct tofu_options options = {.poller = tf_pollers[i]->name, .lsp_fallback = 1};
+        if (tf_pollers[i]->has_lsp_fallback) {
+            assert_true(read_good(&options).lsp_fallback);
+        } else {
+            assert_refused(&options, TOFU_NOT_IMPLEMENTED_YET);
+        }
+        assert_false(read_good(&(struct tofu_options){.poller = tf_pollers[i]->name}).lsp_fallback);
+    }
 }
 
 static void every_poller_is_found_by_its_name(void **state)

@@ -59,8 +59,9 @@ static bool alarm_open(struct epoll_state *state)
 }
 
 static enum tofu_status epoll_poller_open(
-    struct tf_poller *poller, const struct tofu_allocator *allocator)
+    struct tf_poller *poller, const struct tf_poller_options *options)
 {
+    const struct tofu_allocator *allocator = options->allocator;
     struct epoll_state *state = tf_alloc_zeroed(allocator, sizeof *state);
     if (state == NULL) {
         return TOFU_ALLOCATION_FAILED;

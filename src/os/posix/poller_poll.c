@@ -70,8 +70,9 @@ static bool entries_grow(struct poll_state *state, uint32_t capacity)
 }
 
 static enum tofu_status poll_poller_open(
-    struct tf_poller *poller, const struct tofu_allocator *allocator)
+    struct tf_poller *poller, const struct tf_poller_options *options)
 {
+    const struct tofu_allocator *allocator = options->allocator;
     enum tofu_status status = TOFU_ALLOCATION_FAILED;
     struct poll_state *state = tf_alloc_zeroed(allocator, sizeof *state);
     if (state == NULL) {

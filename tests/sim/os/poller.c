@@ -34,22 +34,23 @@ static enum tofu_status open_kind(struct tf_poller *poller, enum sim_kind kind)
     return TOFU_OK;
 }
 
-static enum tofu_status open_level(struct tf_poller *poller, const struct tofu_allocator *allocator)
+static enum tofu_status open_level(
+    struct tf_poller *poller, const struct tf_poller_options *options)
 {
-    (void)allocator;
+    (void)options;
     return open_kind(poller, SIM_LEVEL);
 }
 
-static enum tofu_status open_edge(struct tf_poller *poller, const struct tofu_allocator *allocator)
+static enum tofu_status open_edge(struct tf_poller *poller, const struct tf_poller_options *options)
 {
-    (void)allocator;
+    (void)options;
     return open_kind(poller, SIM_EDGE);
 }
 
 static enum tofu_status open_oneshot(
-    struct tf_poller *poller, const struct tofu_allocator *allocator)
+    struct tf_poller *poller, const struct tf_poller_options *options)
 {
-    (void)allocator;
+    (void)options;
     return open_kind(poller, SIM_ONESHOT);
 }
 
