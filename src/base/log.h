@@ -27,7 +27,7 @@ struct tf_log {
 #define TF_LOG_LINE_BYTES_MAX 512
 
 #if defined(__GNUC__) || defined(__clang__)
-__attribute__((format(printf, 4, 5)))
+__attribute__((format(__printf__, 4, 5)))
 #endif
 /// Formats a line and hands it to the sink, if there is one, its level is wanted, and there were not too
 /// many of its kind in this second.

@@ -92,7 +92,7 @@ uint64_t sim_between(uint64_t first, uint64_t last); ///< both included
 bool sim_chance(uint32_t thousandths);
 
 #if defined(__GNUC__) || defined(__clang__)
-__attribute__((format(printf, 1, 2)))
+__attribute__((format(__printf__, 1, 2)))
 #endif
 /// Says what broke and ends the program with status 1, after "replay: ..." if a replay is known.
 _Noreturn void

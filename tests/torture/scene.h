@@ -76,7 +76,7 @@ struct scene {
 
 /// Notes what nothing excuses.
 void scene_complain(struct scene *scene, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(__printf__, 2, 3)));
 
 /// Notes that something did not work, which is a complaint if the fault does not excuse this status.
 void scene_miss(struct scene *scene, const char *what, enum tofu_status status);
