@@ -7,12 +7,17 @@
 #include "engine/group.h"
 #include "engine/notices.h"
 #include "os/clock.h"
+#include "os/network.h"
 
 static enum tofu_status open_parts(struct tofu_engine *engine)
 {
-    enum tofu_status status = tf_mutex_open(&engine->groups_lock);
+    enum tofu_status status = tf_network_open();
     if (status != TOFU_OK) {
         return status;
+    }
+    status = tf_mutex_open(&engine->groups_lock);
+    if (status != TOFU_OK) {
+        goto close_network;
     }
     status = tf_pool_open(
         &engine->pool,
@@ -39,6 +44,8 @@ close_pool:
     tf_pool_close(&engine->pool);
 close_lock:
     tf_mutex_close(&engine->groups_lock);
+close_network:
+    tf_network_close();
     return status;
 }
 
@@ -135,6 +142,7 @@ void tofu_engine_destroy(struct tofu_engine **engine_pointer)
     tf_table_close(&engine->table);
     tf_pool_close(&engine->pool);
     tf_mutex_close(&engine->groups_lock);
+    tf_network_close();
     engine->magic = 0;
     struct tofu_allocator allocator = engine->allocator;
     tf_free(&allocator, engine, sizeof *engine);

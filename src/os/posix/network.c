@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Every POSIX process has sockets, and Unix ones among them.
+#include "os/network.h"
+
+enum tofu_status tf_network_open(void)
+{
+    return TOFU_OK;
+}
+
+void tf_network_close(void)
+{
+    // Nothing was opened.
+}
+
+bool tf_network_has_unix(void)
+{
+    return true;
+}
