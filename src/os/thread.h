@@ -13,7 +13,7 @@
 #include <tofu/status.h>
 
 struct tf_thread {
-    uint64_t storage[4]; ///< the platform's; zero before start
+    uint64_t storage[6]; ///< the platform's; zero before start
 };
 
 /// Returns true to be called again.

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Addresses to endpoints and back.
+#include "os/windows/endpoint.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "os/windows/unix_provider.h"
+
+static_assert(
+    sizeof(struct sockaddr_storage) <= sizeof(((struct tf_endpoint *)0)->storage),
+    "an endpoint holds any address");
+static_assert(INET6_ADDRSTRLEN <= TOFU_HOST_BYTES_MAX + 1, "a host holds any numeric address");
+
+void tf_endpoint_set(struct tf_endpoint *endpoint_out, const void *address, size_t size)
+{
+    TF_ASSERT(size <= sizeof endpoint_out->storage);
+
+    memset(endpoint_out, 0, sizeof *endpoint_out);
+    memcpy(endpoint_out->storage, address, size);
+    endpoint_out->size = (uint32_t)size;
+}
+
+int tf_endpoint_family(const struct tf_endpoint *endpoint)
+{
+    struct sockaddr_storage address;
+    memcpy(&address, endpoint->storage, sizeof address);
+    return address.ss_family;
+}
+
+bool tf_endpoint_from_address(const struct tofu_address *address, struct tf_endpoint *endpoint_out)
+{
+    if (address->transport == TOFU_UDS) {
+        SOCKADDR_UN unix_address;
+        tf_unix_address(address->path, &unix_address);
+        tf_endpoint_set(endpoint_out, &unix_address, sizeof unix_address);
+        return true;
+    }
+    struct sockaddr_in version_4 = {.sin_family = AF_INET, .sin_port = htons(address->port)};
+    if (inet_pton(AF_INET, address->host, &version_4.sin_addr) == 1) {
+        tf_endpoint_set(endpoint_out, &version_4, sizeof version_4);
+        return true;
+    }
+    struct sockaddr_in6 version_6 = {.sin6_family = AF_INET6, .sin6_port = htons(address->port)};
+    if (inet_pton(AF_INET6, address->host, &version_6.sin6_addr) == 1) {
+        tf_endpoint_set(endpoint_out, &version_6, sizeof version_6);
+        return true;
+    }
+    return false;
+}
+
+void tf_endpoint_to_address(const struct tf_endpoint *endpoint, struct tofu_address *address_out)
+{
+    struct sockaddr_storage storage;
+    memcpy(&storage, endpoint->storage, sizeof storage);
+    TF_ASSERT(storage.ss_family == AF_INET || storage.ss_family == AF_INET6);
+
+    *address_out = (struct tofu_address){.transport = TOFU_TCP};
+    const void *number = NULL;
+    if (storage.ss_family == AF_INET) {
+        const struct sockaddr_in *version_4 = (const struct sockaddr_in *)(const void *)&storage;
+        number = &version_4->sin_addr;
+        address_out->port = ntohs(version_4->sin_port);
+    } else {
+        const struct sockaddr_in6 *version_6 = (const struct sockaddr_in6 *)(const void *)&storage;
+        number = &version_6->sin6_addr;
+        address_out->port = ntohs(version_6->sin6_port);
+    }
+    // Both families fit, so that the only failure is a family we have excluded.
+    const char *text =
+        inet_ntop(storage.ss_family, number, address_out->host, sizeof address_out->host);
+    TF_ASSERT(text != NULL);
+    (void)text;
+}
+
+bool tf_endpoint_is_loopback(const struct tf_endpoint *endpoint)
+{
+    struct sockaddr_storage storage;
+    memcpy(&storage, endpoint->storage, sizeof storage);
+    if (storage.ss_family == AF_INET) {
+        const struct sockaddr_in *version_4 = (const struct sockaddr_in *)(const void *)&storage;
+        return ntohl(version_4->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (storage.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *version_6 = (const struct sockaddr_in6 *)(const void *)&storage;
+        return IN6_IS_ADDR_LOOPBACK(&version_6->sin6_addr);
+    }
+    return false;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// A Unix path outlives its listener, so a new listener has to find out whether it may take it over.
+//
+// The file of a socket is a reparse point with a tag of its own. bind() refuses a path that exists,
+// whatever it is. Then: it must have that tag, a connection to it must be refused, and it must be the
+// same file when it is removed. That is one and the same handle here: the file is opened before the
+// question and removed through the handle, so nobody can put another in its place. Anything else, doubt
+// included, leaves it alone. Whose file it is the system decides: who may not remove it cannot open it so.
+//
+// The lock is a file that is open for nobody else. It is held from before the bind until after the
+// listen: between the two a starter's own socket refuses connections and looks dead to another.
+#include "os/windows/unix_path.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <windows.h>
+
+#include <tofu/address.h>
+
+#include "base/assert.h"
+#include "os/windows/text.h"
+#include "os/windows/unix_provider.h"
+#include "os/windows/winsock.h"
+
+#define TF_PATH_LOCK_SUFFIX L".lock"
+
+// How long somebody who listens may take to answer before we believe that he does.
+#define TF_PROBE_MICROSECONDS 200000
+
+// A reparse point is opened itself, and not what it stands for.
+static HANDLE file_open(const wchar_t *path, DWORD access)
+{
+    DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+    DWORD flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
+    return CreateFileW(path, access, share, NULL, OPEN_EXISTING, flags, NULL);
+}
+
+static bool file_is_socket(HANDLE file)
+{
+    FILE_ATTRIBUTE_TAG_INFO info;
+    return GetFileInformationByHandleEx(file, FileAttributeTagInfo, &info, sizeof info) != 0 &&
+           (info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 &&
+           info.ReparseTag == (DWORD)IO_REPARSE_TAG_AF_UNIX;
+}
+
+static bool file_identify(HANDLE file, struct tf_unix_file *file_out)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    if (GetFileInformationByHandle(file, &info) == 0) {
+        return false;
+    }
+    *file_out = (struct tf_unix_file){
+        .volume = info.dwVolumeSerialNumber,
+        .number = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow};
+    return file_out->number != 0;
+}
+
+static bool file_remove(HANDLE file)
+{
+    FILE_DISPOSITION_INFO gone = {.DeleteFile = TRUE};
+    return SetFileInformationByHandle(file, FileDispositionInfo, &gone, sizeof gone) != 0;
+}
+
+// Waits, for a moment, for a connection that is under way; gives why it failed, or 0 if there is no
+// failure yet.
+static int connection_await_failure(SOCKET socket)
+{
+    fd_set failed;
+    fd_set made;
+    FD_ZERO(&failed);
+    FD_ZERO(&made);
+    FD_SET(socket, &failed);
+    FD_SET(socket, &made);
+    struct timeval timeout = {.tv_usec = TF_PROBE_MICROSECONDS};
+    int error = 0;
+    int size = (int)sizeof error;
+    if (select(0, NULL, &made, &failed, &timeout) <= 0 || !FD_ISSET(socket, &failed)) {
+        return 0;
+    }
+    (void)getsockopt(socket, SOL_SOCKET, SO_ERROR, (char *)&error, &size);
+    return error;
+}
+
+// Only a refusal proves that nobody listens; anything else is doubt.
+static bool path_refuses_connections(const SOCKADDR_UN *address)
+{
+    int error = 0;
+    SOCKET probe = tf_unix_socket(&error);
+    if (probe == INVALID_SOCKET) {
+        return false;
+    }
+    if (connect(probe, (const struct sockaddr *)address, (int)sizeof *address) != 0) {
+        error = WSAGetLastError();
+    }
+    if (error == WSAEWOULDBLOCK) {
+        error = connection_await_failure(probe);
+    }
+    (void)closesocket(probe);
+    return error == WSAECONNREFUSED;
+}
+
+static bool dead_socket_remove(const wchar_t *path, const SOCKADDR_UN *address)
+{
+    HANDLE file = file_open(path, DELETE | FILE_READ_ATTRIBUTES);
+    if (file == INVALID_HANDLE_VALUE) {
+        return false;
+    }
+    bool is_removed =
+        file_is_socket(file) && path_refuses_connections(address) && file_remove(file);
+    (void)CloseHandle(file);
+    return is_removed;
+}
+
+static int path_bind(SOCKET socket, const char *path, const wchar_t *wide)
+{
+    SOCKADDR_UN address;
+    tf_unix_address(path, &address);
+    const struct sockaddr *generic = (const struct sockaddr *)&address;
+    if (bind(socket, generic, (int)sizeof address) == 0) {
+        return 0;
+    }
+    int error = WSAGetLastError();
+    if (error != WSAEADDRINUSE || !dead_socket_remove(wide, &address)) {
+        return error;
+    }
+    return bind(socket, generic, (int)sizeof address) == 0 ? 0 : WSAGetLastError();
+}
+
+static bool path_identify(const wchar_t *path, struct tf_unix_file *file_out)
+{
+    HANDLE file = file_open(path, FILE_READ_ATTRIBUTES);
+    if (file == INVALID_HANDLE_VALUE) {
+        return false;
+    }
+    bool is_known = file_is_socket(file) && file_identify(file, file_out);
+    (void)CloseHandle(file);
+    return is_known;
+}
+
+static bool is_same_file(const struct tf_unix_file *one, const struct tf_unix_file *other)
+{
+    return one->volume == other->volume && one->number == other->number;
+}
+
+void tf_unix_path_remove(const char *path, const struct tf_unix_file *wanted)
+{
+    wchar_t wide[UNIX_PATH_MAX];
+    struct tf_unix_file now;
+    if (!tf_text_to_wide(path, wide, UNIX_PATH_MAX)) {
+        return;
+    }
+    HANDLE file = file_open(wide, DELETE | FILE_READ_ATTRIBUTES);
+    if (file == INVALID_HANDLE_VALUE) {
+        return;
+    }
+    if (file_is_socket(file) && file_identify(file, &now) && is_same_file(&now, wanted)) {
+        (void)file_remove(file);
+    }
+    (void)CloseHandle(file);
+}
+
+static int path_listen(
+    SOCKET socket, const char *path, const wchar_t *wide, struct tf_unix_file *file_out)
+{
+    int error = path_bind(socket, path, wide);
+    if (error != 0) {
+        return error;
+    }
+    if (!path_identify(wide, file_out)) {
+        return (int)GetLastError();
+    }
+    if (listen(socket, SOMAXCONN) != 0) {
+        error = WSAGetLastError();
+        tf_unix_path_remove(path, file_out);
+    }
+    return error;
+}
+
+// A file that is open for nobody else, and goes when it is closed if it is a lock and no more: a file with
+// something in it is somebody's. Returns INVALID_HANDLE_VALUE and the error if another one has it.
+static HANDLE lock_open(const wchar_t *path, int *error_out)
+{
+    wchar_t lock_path[UNIX_PATH_MAX + 8];
+    size_t length = wcslen(path);
+    TF_ASSERT(length < UNIX_PATH_MAX);
+    memcpy(lock_path, path, length * sizeof *path);
+    memcpy(lock_path + length, TF_PATH_LOCK_SUFFIX, sizeof TF_PATH_LOCK_SUFFIX);
+    HANDLE lock = CreateFileW(
+        lock_path,
+        DELETE | FILE_READ_ATTRIBUTES,
+        0,
+        NULL,
+        OPEN_ALWAYS,
+        FILE_FLAG_OPEN_REPARSE_POINT,
+        NULL);
+    if (lock == INVALID_HANDLE_VALUE) {
+        *error_out = (int)GetLastError();
+        return INVALID_HANDLE_VALUE;
+    }
+    BY_HANDLE_FILE_INFORMATION info;
+    DWORD special = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
+    if (GetFileInformationByHandle(lock, &info) != 0 && (info.dwFileAttributes & special) == 0 &&
+        info.nFileSizeHigh == 0 && info.nFileSizeLow == 0) {
+        (void)file_remove(lock);
+    }
+    return lock;
+}
+
+int tf_unix_path_listen(SOCKET socket, const char *path, struct tf_unix_file *file_out)
+{
+    wchar_t wide[UNIX_PATH_MAX];
+    int error = 0;
+    if (!tf_text_to_wide(path, wide, UNIX_PATH_MAX)) {
+        return ERROR_NO_UNICODE_TRANSLATION;
+    }
+    HANDLE lock = lock_open(wide, &error);
+    if (lock == INVALID_HANDLE_VALUE) {
+        return error;
+    }
+    error = path_listen(socket, path, wide, file_out);
+    (void)CloseHandle(lock);
+    return error;
+}

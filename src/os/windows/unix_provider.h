@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Unix sockets, where this Windows has them.
+#ifndef TF_OS_WINDOWS_UNIX_PROVIDER_H
+#define TF_OS_WINDOWS_UNIX_PROVIDER_H
+
+#include <winsock2.h>
+
+#include <afunix.h>
+
+#include <tofu/address.h>
+
+/// Makes a Unix socket, as tf_winsock_socket() does. The error is TF_ERROR_NO_UNIX_SOCKETS where
+/// tf_network_has_unix() says no.
+SOCKET tf_unix_socket(int *error_out);
+
+/// Writes the Unix address of a path.
+void tf_unix_address(const char *path, SOCKADDR_UN *address_out);
+
+#endif
