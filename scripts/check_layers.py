@@ -92,9 +92,10 @@ def wrong_quoted(root: pathlib.Path, source: Source, include: Include) -> str | 
 
 def wrong_for_user(root: pathlib.Path, source: Source, include: Include) -> str | None:
     """What is wrong with "..." in a tool, a recipe or a benchmark."""
-    top = source.path.split("/")[0]
-    folder = (root / source.path).parent
-    if (folder / include.path).is_file() or (root / top / include.path).is_file():
+    top, *rest = source.path.split("/")
+    # Beside the file, or from the root of the tool it is a part of.
+    folders = [(root / source.path).parent, root / top, root / top / rest[0]]
+    if any((folder / include.path).is_file() for folder in folders):
         return None
     return f"{top} reaches the library through <tofu/...> only"
 
@@ -166,6 +167,8 @@ BACKGROUND = {
     "src/engine/pool.c": '#include "engine/pool.h"\n\n#include <tofu/status.h>\n',
     "tools/tofu/options.h": "#include <popt.h>\n",
     "tools/tofu/main.c": '#include <unistd.h>\n\n#include <tofu/status.h>\n\n#include "options.h"\n',
+    "tools/tofu/os/clock.h": "",
+    "tools/tofu/os/posix/clock.c": '#include "os/clock.h"\n\n#include <time.h>\n',
     "recipes/echo.c": "#include <stdio.h>\n\n#include <tofu/status.h>\n",
     "tests/unit/frame_test.c": '#include "wire/frame.h"\n#include <unistd.h>\n',
 }
@@ -191,6 +194,7 @@ PLANTS = [
     Plant("layer", "src/engine/a.c", "#include <pthread.h>\n"),
     Plant("layer", "src/engine/a.c", "#include <threads.h>\n"),
     Plant("layer", "tools/tofu/a.c", '#include "base/list.h"\n'),
+    Plant("layer", "tools/tofu/os/posix/a.c", '#include "os/socket.h"\n'),
     Plant("layer", "recipes/a.c", '#include "os/socket.h"\n'),
     Plant("layer", "bench/a.c", '#include "engine/pool.h"\n'),
     Plant("layer", "tests/unit/a.c", '#include "../../src/base/list.h"\n'),

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-#include "clock.h"
 #include "console.h"
+#include "os/clock.h"
 
 bool client_open(struct client *client, const struct engine_settings *settings, const char *address)
 {

@@ -5,13 +5,13 @@
 #include <tofu/tofu.h>
 
 #include "addresses.h"
-#include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "echo_report.h"
 #include "echo_run.h"
 #include "engine.h"
 #include "options.h"
+#include "os/clock.h"
 #include "payload.h"
 
 #define CHANNELS_MAX 65534

@@ -6,7 +6,6 @@
 #include <tofu/tofu.h>
 
 #include "addresses.h"
-#include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "echo_server.h"
@@ -14,7 +13,8 @@
 #include "json_line.h"
 #include "listener.h"
 #include "options.h"
-#include "stop_signal.h"
+#include "os/clock.h"
+#include "os/stop_signal.h"
 
 // How long peers may take to answer our Bye.
 #define SHUTDOWN_NS (5 * NS_PER_S)
@@ -124,10 +124,9 @@ static enum exit_code serve_with_signals(
         return EXIT_CODE_SYSTEM;
     }
     enum exit_code code = EXIT_CODE_SYSTEM;
-    struct stop_signal stop;
-    if (stop_signal_open(&stop, group)) {
+    if (stop_signal_open(group)) {
         code = serve(&server, options);
-        stop_signal_close(&stop);
+        stop_signal_close();
     } else {
         complain("the system gives no thread");
     }

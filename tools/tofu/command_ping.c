@@ -7,14 +7,14 @@
 #include <tofu/tofu.h>
 
 #include "addresses.h"
-#include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "human.h"
 #include "json_line.h"
 #include "options.h"
+#include "os/clock.h"
+#include "os/stop_signal.h"
 #include "ping_run.h"
-#include "stop_signal.h"
 
 // How long the good-byes may take.
 #define LEAVE_NS (5 * NS_PER_S)
@@ -191,13 +191,12 @@ static enum exit_code ping(struct client *client, struct ping_options *options)
 static enum exit_code ping_with_signals(struct ping_options *options)
 {
     struct client client;
-    struct stop_signal stop;
     enum exit_code code = EXIT_CODE_SYSTEM;
     stop_signal_block();
     if (client_open(&client, &options->engine, options->addresses.texts[0])) {
-        if (stop_signal_open(&stop, client.group)) {
+        if (stop_signal_open(client.group)) {
             code = ping(&client, options);
-            stop_signal_close(&stop);
+            stop_signal_close();
         } else {
             complain("the system gives no thread");
         }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 // `tofu receive`: listens, takes files into a folder until it is told to stop, and says what came.
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include <tofu/tofu.h>
 
 #include "addresses.h"
-#include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "engine.h"
@@ -15,8 +13,10 @@
 #include "json_line.h"
 #include "listener.h"
 #include "options.h"
+#include "os/clock.h"
+#include "os/process.h"
+#include "os/stop_signal.h"
 #include "receiver.h"
-#include "stop_signal.h"
 
 // How long senders may take to answer our Bye.
 #define SHUTDOWN_NS (5 * NS_PER_S)
@@ -273,14 +273,13 @@ static enum exit_code receive(
     struct receiver receiver = {
         .engine = engine, .group = group, .inbox = inbox, .plan = &plan, .audience = &audience};
     enum exit_code code = EXIT_CODE_SYSTEM;
-    struct stop_signal stop;
     if (receiver_open(&receiver) != TOFU_OK) {
         complain("no memory");
-    } else if (!stop_signal_open(&stop, group)) {
+    } else if (!stop_signal_open(group)) {
         complain("the system gives no thread");
     } else {
         code = serve(&receiver, options);
-        stop_signal_close(&stop);
+        stop_signal_close();
     }
     receiver_close(&receiver);
     return code;
@@ -289,10 +288,9 @@ static enum exit_code receive(
 static enum exit_code receive_into(struct inbox *inbox, struct receive_options *options)
 {
     stop_signal_block();
-    // A limit on the size of files is to be an error of that file, and not our end.
-    (void)signal(SIGXFSZ, SIG_IGN);
-    // And who reads our output may go; files are what we are here for.
-    (void)signal(SIGPIPE, SIG_IGN);
+    // A file that may not grow is to be an error of that file, and not our end. And who reads our output
+    // may go: files are what we are here for.
+    process_outlive_output();
     struct tofu_engine *engine = NULL;
     struct tofu_group *group = NULL;
     enum exit_code code = EXIT_CODE_SYSTEM;

@@ -7,12 +7,12 @@
 
 #include "addresses.h"
 #include "client.h"
-#include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "human.h"
 #include "json_line.h"
 #include "options.h"
+#include "os/clock.h"
 #include "outgoing.h"
 #include "sender.h"
 

@@ -6,11 +6,11 @@
 
 #include "addresses.h"
 #include "client.h"
-#include "clock.h"
 #include "command.h"
 #include "console.h"
 #include "json_line.h"
 #include "options.h"
+#include "os/clock.h"
 #include "stats_report.h"
 
 struct stats_options {

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "clock.h"
+#include "os/clock.h"
 
 #define LABEL_NAME "file"
 

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
 #include "console.h"
 #include "human.h"
+#include "os/clock.h"
 
 struct figures {
     const struct echo_result *result;

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clock.h"
 #include "console.h"
 #include "echo_client.h"
+#include "os/clock.h"
 
 #define CHANNEL_NUMBER_COUNT 65536
 

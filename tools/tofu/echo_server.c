@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "console.h"
 #include "listener.h"
+#include "os/clock.h"
 #include "stats_report.h"
 
 // Nothing tells that a send queue has room again, so held answers are tried anew this often.

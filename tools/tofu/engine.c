@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "clock.h"
 #include "console.h"
+#include "os/clock.h"
 
 #define COUNT_MAX   UINT32_MAX
 #define SIZE_MAX_B  (UINT64_C(1) << 40)

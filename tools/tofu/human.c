@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "clock.h"
+#include "os/clock.h"
 
 void print_time(uint64_t time_ns)
 {

@@ -12,10 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/folder.h"
 #include "transfer.h"
 
 struct inbox {
-    int folder;       // its descriptor
+    struct folder folder;
     bool can_replace; // a file of the same name is replaced
     bool is_synced;   // what is kept has reached the disk
     uint64_t temporary_count;
@@ -24,7 +25,7 @@ struct inbox {
 #define TEMPORARY_NAME_BYTES_MAX 64
 
 struct inbox_file {
-    int descriptor; // -1: none is open
+    os_handle handle; // NO_HANDLE: none is open
     char temporary_name[TEMPORARY_NAME_BYTES_MAX];
     uint64_t unsynced_bytes;
 };

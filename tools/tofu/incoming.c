@@ -14,7 +14,7 @@ struct incoming *incoming_create(const struct tofu_message *hello)
     if (incoming == NULL) {
         return NULL;
     }
-    incoming->file.descriptor = -1;
+    incoming->file.handle = NO_HANDLE;
     if (!checksum_open(&incoming->checksum)) {
         free(incoming);
         return NULL;

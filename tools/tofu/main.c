@@ -2,12 +2,12 @@
 // The tool: finds the subcommand and lets it do the work.
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <tofu/tofu.h>
 
 #include "command.h"
 #include "console.h"
+#include "os/process.h"
 
 struct subcommand {
     const char *name;
@@ -56,17 +56,6 @@ static enum exit_code refuse(const char *word)
     return EXIT_CODE_USAGE;
 }
 
-// Many clients need many descriptors; a soft limit is a default, not a decision of somebody.
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        // Without it there is less room, and what does not fit is told where it fails.
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static enum exit_code run(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
@@ -83,7 +72,6 @@ static enum exit_code run(int argc, char **argv)
     }
     for (size_t index = 0; index < SUBCOMMAND_COUNT; index++) {
         if (strcmp(word, subcommands[index].name) == 0) {
-            raise_descriptor_limit();
             return subcommands[index].run(argc - 1, argv + 1);
         }
     }
@@ -92,7 +80,13 @@ static enum exit_code run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    enum exit_code code = run(argc, argv);
+    enum exit_code code = EXIT_CODE_SYSTEM;
+    if (process_open(&argc, &argv)) {
+        code = run(argc, argv);
+    } else {
+        complain("no memory");
+    }
     bool is_written = flush_output();
+    process_close();
     return (int)(code == EXIT_CODE_OK && !is_written ? EXIT_CODE_SYSTEM : code);
 }

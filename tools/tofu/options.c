@@ -9,8 +9,8 @@
 
 #include <tofu/tofu.h>
 
-#include "clock.h"
 #include "console.h"
+#include "os/clock.h"
 
 // popt gives back a number per option: its place in our table, counted from 1, or this.
 #define HELP_VALUE (OPTION_COUNT_MAX + 1)

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "outgoing.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "console.h"
-
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
+#include "os/file_name.h"
 
 // Opening shows what looking does not: whether we may read.
 static bool look(struct outgoing *file)
@@ -77,7 +69,9 @@ bool outgoing_list_open(
     for (size_t index = 0; index < paths->count; index++) {
         struct outgoing *file = &list->files[index];
         *file = (struct outgoing){
-            .path = paths->texts[index], .name = name_of(paths->texts[index]), .descriptor = -1};
+            .path = paths->texts[index],
+            .name = file_name_of_path(paths->texts[index]),
+            .reader.handle = NO_HANDLE};
         list->count++;
         if (!look(file)) {
             return false;
@@ -104,15 +98,11 @@ static bool fail(struct outgoing *file, const char *fault)
 
 bool outgoing_open(struct outgoing *file)
 {
-    // Without O_NONBLOCK opening a pipe would wait for somebody who writes to it.
-    file->descriptor = open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file->descriptor < 0 || fstat(file->descriptor, &file->facts) != 0) {
-        return fail(file, strerror(errno));
+    struct fault fault;
+    if (!reader_open(&file->reader, file->path, &fault)) {
+        return fail(file, fault.text);
     }
-    if (!S_ISREG(file->facts.st_mode)) {
-        return fail(file, "it is no plain file");
-    }
-    file->size = (uint64_t)file->facts.st_size;
+    file->size = file->reader.size;
     return true;
 }
 
@@ -120,37 +110,31 @@ bool outgoing_read(struct outgoing *file, void *bytes, size_t size)
 {
     unsigned char *place = bytes;
     while (size > 0) {
-        ssize_t count = read(file->descriptor, place, size);
+        struct fault fault;
+        size_t count = 0;
+        if (!reader_read(&file->reader, place, size, &count, &fault)) {
+            return fail(file, fault.text);
+        }
         if (count == 0) {
             return fail(file, "it became shorter while it was sent");
         }
-        if (count < 0 && errno != EINTR) {
-            return fail(file, strerror(errno));
-        }
-        if (count > 0) {
-            place += count;
-            size -= (size_t)count;
-        }
+        place += count;
+        size -= count;
     }
     return true;
 }
 
 bool outgoing_is_unchanged(struct outgoing *file)
 {
-    struct stat now;
-    if (fstat(file->descriptor, &now) != 0) {
-        return fail(file, strerror(errno));
+    struct fault fault;
+    bool is_unchanged = false;
+    if (!reader_look_again(&file->reader, &is_unchanged, &fault)) {
+        return fail(file, fault.text);
     }
-    bool is_same = now.st_size == file->facts.st_size &&
-                   now.st_mtim.tv_sec == file->facts.st_mtim.tv_sec &&
-                   now.st_mtim.tv_nsec == file->facts.st_mtim.tv_nsec;
-    return is_same || fail(file, "it changed while it was sent");
+    return is_unchanged || fail(file, "it changed while it was sent");
 }
 
 void outgoing_close(struct outgoing *file)
 {
-    if (file->descriptor >= 0) {
-        close(file->descriptor);
-    }
-    file->descriptor = -1;
+    reader_close(&file->reader);
 }

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "checksum.h"
 #include "exit_code.h"
+#include "os/reader.h"
 #include "text_list.h"
 #include "transfer.h"
 
@@ -27,10 +27,9 @@ struct outgoing {
     uint64_t size;
     uint64_t sent;
     enum outgoing_state state;
-    int descriptor;    // -1: none is open
-    struct stat facts; // when it was opened: what must not change
+    struct reader reader; // without a handle: none is open
     char checksum_text[CHECKSUM_TEXT_BYTES];
-    char fault[160]; // of OUTGOING_FAILED
+    char fault[FAULT_TEXT_BYTES]; // of OUTGOING_FAILED
 };
 
 struct outgoing_list {

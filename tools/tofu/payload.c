@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "os/reader.h"
 
 #define READ_BYTES 65536
 
@@ -41,7 +42,7 @@ static bool read_stream(FILE *stream, struct payload_file *file)
 
 static bool read_file(const char *path, struct payload_file *file)
 {
-    FILE *stream = fopen(path, "rb");
+    FILE *stream = reader_open_stream(path);
     bool is_read = stream != NULL && read_stream(stream, file);
     int error = errno;
     if (stream != NULL) {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "console.h"
+#include "os/clock.h"
 
 // When the send queue is full it is tried again so much later.
 #define RETRY_NS (1 * NS_PER_MS)

@@ -2,9 +2,9 @@
 #include "progress.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
-#include "clock.h"
+#include "os/clock.h"
+#include "os/terminal.h"
 
 #define BAR_WIDTH   40
 #define INTERVAL_NS (100 * NS_PER_MS)
@@ -14,7 +14,7 @@
 
 struct progress progress_open(const char *word)
 {
-    return (struct progress){.is_visible = isatty(STDERR_FILENO) == 1, .word = word};
+    return (struct progress){.is_visible = terminal_is_there(), .word = word};
 }
 
 void progress_show(

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "clock.h"
+#include "os/clock.h"
 
 struct suffix {
     const char *text;

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 
-#include "clock.h"
 #include "closing.h"
 #include "console.h"
 #include "listener.h"
+#include "os/clock.h"
 #include "stats_report.h"
 
 #define CHANNEL_NUMBER_COUNT 65536

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "clock.h"
 #include "console.h"
 #include "human.h"
+#include "os/clock.h"
 #include "transfer.h"
 
 // How long to wait for room before looking for answers.

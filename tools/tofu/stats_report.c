@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
 #include "human.h"
+#include "os/clock.h"
 #include "transfer.h"
 
 #define ASK_NAME  "tofu"
@@ -209,7 +209,7 @@ static void print_numbers(const json_t *object, const struct number_row *rows, s
         const json_t *number = json_object_get(object, rows[index].name);
         printf("  %-22s", rows[index].name);
         if (json_is_integer(number)) {
-            printf(" %14" JSON_INTEGER_FORMAT "\n", json_integer_value(number));
+            printf(" %14" PRId64 "\n", (int64_t)json_integer_value(number));
         } else {
             printf(" %14s\n", "-");
         }
@@ -220,8 +220,8 @@ static void print_histograms(const json_t *object)
 {
     for (size_t index = 0; index < COUNT_OF(histograms); index++) {
         const json_t *histogram = json_object_get(object, histograms[index].name);
-        json_int_t count = json_integer_value(json_object_get(histogram, "count"));
-        printf("  %-22s %14" JSON_INTEGER_FORMAT, histograms[index].name, count);
+        int64_t count = json_integer_value(json_object_get(histogram, "count"));
+        printf("  %-22s %14" PRId64, histograms[index].name, count);
         const char *const columns[] = {"p50_ns", "p99_ns", "max_ns"};
         for (size_t column = 0; column < COUNT_OF(columns); column++) {
             print_time((uint64_t)json_integer_value(json_object_get(histogram, columns[column])));

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "os/file_name.h"
+
 struct refusal_row {
     const char *word;
     const char *text;
@@ -78,7 +80,7 @@ const char *file_name_fault(const char *name, size_t size)
     if (has_control(name, size)) {
         return "it holds a control character";
     }
-    return is_utf8(name, size) ? NULL : "it is not UTF-8";
+    return is_utf8(name, size) ? file_name_fault_here(name, size) : "it is not UTF-8";
 }
 
 bool text_is(const struct tofu_message *message, const char *name, const char *value)
