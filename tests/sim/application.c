@@ -30,13 +30,14 @@ void application_release(struct application *application)
 
 void application_leave(struct application *application)
 {
-    ledger_orphan(&application->flow->ledger, application);
     for (size_t i = 0; i < LISTENERS_MAX; i++) {
         application->listeners[i].state = LISTENER_NONE;
     }
     application->update_count = 0;
     application->stream = NULL;
     application->home->has_left_groups = true;
+    sim_cover(SIM_GROUP_LEFT, ledger_has_open_side(&application->flow->ledger, application));
+    ledger_orphan(&application->flow->ledger, application);
     application->leaving_group = application->group;
     tofu_group_destroy(&application->group);
     application->leaving_group = NULL;
@@ -134,6 +135,7 @@ static void start_over(struct application *application)
 
 static void act(struct application *application)
 {
+    trespass_on_leaving(application);
     uint64_t choice = sim_below(100);
     if (choice < 8) {
         posting_listen(application);
@@ -147,21 +149,24 @@ static void act(struct application *application)
         release_one(application);
     } else if (choice < 94) {
         trespass(application);
-        trespass_on_leaving(application);
     } else if (choice < 98) {
         end_some_channel(application);
     } else if (choice == 98 && !application->flow->is_gentle) {
         unlisten_some(application);
-    } else if (sim_chance(200)) {
+    } else if (sim_chance(500)) {
         start_over(application);
     }
 }
 
-static void sleep_a_while(const struct application *application)
+// Whoever has looked in vain again and again looks less often: others may need minutes. But never so seldom
+// that somebody's patience with a starving channel ends.
+static void sleep_a_while(struct application *application)
 {
     uint64_t span_ns = sim_below(UINT64_C(1) << sim_between(4, 20));
     if (application->flow->phase != FLOW_RUN || application->actions_left == 0) {
         span_ns = sim_between(TF_MILLISECOND, 20 * TF_MILLISECOND);
+        span_ns <<= application->idle_sleeps < 32 ? application->idle_sleeps / 8 : 4;
+        application->idle_sleeps++;
     }
     sim_sleep(sim_now() + span_ns, application->uses_descriptor ? application->descriptor : -1);
 }
@@ -203,6 +208,7 @@ bool application_step(void *context)
     }
     uint64_t timeout_ns = sim_chance(50) && !sim_is_blocking() ? sim_below(TF_MILLISECOND) : 0;
     if (sim_chance(600) && application_receive(application, timeout_ns)) {
+        application->idle_sleeps = 0;
         return true;
     }
     if (flow_engine_is_ending(application->home)) {
@@ -210,7 +216,9 @@ bool application_step(void *context)
     } else if (do_something(application)) {
         return true;
     }
-    if (!application_receive(application, 0)) {
+    if (application_receive(application, 0)) {
+        application->idle_sleeps = 0;
+    } else {
         sleep_a_while(application);
     }
     return true;

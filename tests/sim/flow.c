@@ -17,7 +17,8 @@ bool flow_engine_is_ending(const struct flow_engine *home)
     return home->is_shut_down || flow_engine_has_failed(home);
 }
 
-// Bodies are bounded by what the smallest buffer lets through in a few hundred pieces.
+// Bodies are bounded by what the smallest buffer lets through in a few dozen pieces: more of the same
+// would only take longer.
 static void draw_flow(struct flow *flow)
 {
     struct tf_sim_config *config = sim_config();
@@ -27,7 +28,7 @@ static void draw_flow(struct flow *flow)
         config->delay_ns_max = 100000;
     }
     uint64_t pieces_max = flow->is_gentle ? 16 : 64;
-    uint64_t bytes_max = (uint64_t)config->buffer_bytes_max * sim_between(1, pieces_max);
+    uint64_t bytes_max = (uint64_t)config->buffer_bytes_min * sim_between(1, pieces_max);
     bytes_max = bytes_max < 65535 ? bytes_max : 65535;
     flow->body_bytes_max = (uint32_t)bytes_max;
     flow->text_bytes_max = (uint32_t)(bytes_max < 20000 ? bytes_max : 20000);
@@ -170,6 +171,7 @@ static bool never(void *context)
 static void leave_engine(struct flow *flow, struct flow_engine *home)
 {
     home->is_gone = true;
+    sim_cover(SIM_ENGINE_LEFT, 1);
     for (size_t i = 0; i < flow->application_count; i++) {
         struct application *application = &flow->applications[i];
         if (application->home == home) {
@@ -204,9 +206,11 @@ static void shut_down(struct flow *flow, struct flow_engine *home)
     uint64_t begin_ns = sim_now();
     struct tofu_shutdown_report report = {0};
     enum tofu_status status = tofu_engine_shutdown(home->engine, timeout_ns, &report);
+    sim_cover(SIM_SHUT_DOWN, 1);
     if (flow_engine_has_failed(home)) {
         return;
     }
+    sim_cover(SIM_SHUTDOWN_FORCED, report.channels_forced > 0);
     if (status != TOFU_OK && status != TOFU_TIMED_OUT) {
         sim_fail("shutdown answers %s", tofu_status_name(status));
     }

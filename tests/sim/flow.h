@@ -10,6 +10,7 @@
 #include <tofu/tofu.h>
 
 #include "os/thread.h"
+#include "sim/coverage.h"
 #include "sim/ledger.h"
 #include "sim/simulation.h"
 
@@ -74,6 +75,7 @@ struct application {
     bool uses_descriptor;
     tofu_descriptor descriptor;
     uint32_t actions_left;
+    uint32_t idle_sleeps; ///< since it last received something
     struct listener listeners[LISTENERS_MAX];
     struct tofu_message *held[HELD_MAX];
     size_t held_count;

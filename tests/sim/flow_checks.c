@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What must hold after every turn, and what must hold in the end.
+#include "engine/engine.h"
 #include "sim/flow.h"
 
 // Whoever waits for a message must have been woken once there is one.
@@ -14,31 +15,37 @@ static void check_getters(const struct flow *flow, const struct flow_engine *hom
     }
 }
 
+// Read where they lie: this is done after every turn, and nobody can be in the middle of changing them.
+static void check_engine(const struct flow *flow, const struct flow_engine *home)
+{
+    const struct tf_pool *pool = &home->engine->pool;
+    const struct tf_counters *counters = &home->engine->reactor.counters;
+    if (pool->incoming_count > home->pool_messages_max && !home->is_shut_down) {
+        sim_fail(
+            "%llu received messages, the budget is %llu",
+            (unsigned long long)pool->incoming_count,
+            (unsigned long long)home->pool_messages_max);
+    }
+    check_getters(flow, home, pool->idle_count);
+    if (pool->idle_count > home->pool_messages_max) {
+        sim_fail("the pool keeps more than its maximum");
+    }
+    uint64_t fates =
+        counters->messages_sent + counters->messages_returned + counters->messages_dropped;
+    if (fates > home->accepted && !home->is_shut_down) {
+        sim_fail("more messages have a fate than were accepted");
+    }
+    if (pool->alive_count < pool->idle_count + pool->incoming_count) {
+        sim_fail("fewer messages are alive than are idle or received");
+    }
+}
+
 void flow_check_gauges(void *context)
 {
-    struct flow *flow = context;
+    const struct flow *flow = context;
     for (size_t i = 0; i < ENGINES_MAX; i++) {
-        struct flow_engine *home = &flow->engines[i];
-        struct tofu_stats stats = {0};
-        if (home->is_gone || tofu_engine_stats(home->engine, &stats) != TOFU_OK) {
-            continue;
-        }
-        if (stats.messages_incoming > home->pool_messages_max && !home->is_shut_down) {
-            sim_fail(
-                "%llu received messages, the budget is %llu",
-                (unsigned long long)stats.messages_incoming,
-                (unsigned long long)home->pool_messages_max);
-        }
-        check_getters(flow, home, stats.messages_idle);
-        if (stats.messages_idle > home->pool_messages_max) {
-            sim_fail("the pool keeps more than its maximum");
-        }
-        uint64_t fates = stats.messages_sent + stats.messages_returned + stats.messages_dropped;
-        if (fates > home->accepted && !home->is_shut_down) {
-            sim_fail("more messages have a fate than were accepted");
-        }
-        if (stats.messages_alive < stats.messages_idle + stats.messages_incoming) {
-            sim_fail("fewer messages are alive than are idle or received");
+        if (!flow->engines[i].is_gone) {
+            check_engine(flow, &flow->engines[i]);
         }
     }
 }
@@ -49,6 +56,9 @@ void flow_check_rest(const struct flow_engine *home)
     if (tofu_engine_stats(home->engine, &stats) != TOFU_OK) {
         sim_fail("engine_stats failed");
     }
+    sim_cover(SIM_FRAME_LATE, stats.deadlines_missed);
+    sim_cover(SIM_BUDGET_SPENT, stats.pool_empty_episodes);
+    sim_cover(SIM_CONNECTION_REFUSED, stats.connections_refused);
     if (stats.channels != 0 || stats.half_open != 0 || stats.messages_incoming != 0) {
         sim_fail(
             "in the end there are %llu channels, %llu half-open ones, %llu received messages",

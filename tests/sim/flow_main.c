@@ -4,6 +4,7 @@
 //   --seed S        the first seed [1]
 //   --count N       how many, one after the other [1]
 //   --trace         print everything that happens
+//   --cover         print what the seeds ran into, and fail if anything is missing (sim/coverage.h)
 //   --twice         run each seed twice: both runs must be the same to the last event
 //   --plant DEFECT  plant a defect: the run succeeds when a check finds it in one of the seeds
 //   --fail          let the planted defect be a failure like any other
@@ -41,6 +42,7 @@ struct arguments {
     uint64_t count;
     bool is_verbose;
     bool runs_twice;
+    bool must_cover;
     bool may_fail;
     const char *defect_name;
     uint32_t defect;
@@ -88,6 +90,8 @@ static bool read_arguments(int count, char **texts, struct arguments *arguments_
             arguments_out->is_verbose = true;
         } else if (strcmp(texts[i], "--twice") == 0) {
             arguments_out->runs_twice = true;
+        } else if (strcmp(texts[i], "--cover") == 0) {
+            arguments_out->must_cover = true;
         } else if (strcmp(texts[i], "--fail") == 0) {
             arguments_out->may_fail = true;
         } else if (strcmp(texts[i], "--seed") == 0 && read_number(value, &arguments_out->seed)) {
@@ -148,7 +152,19 @@ static int run(const struct arguments *arguments)
         seconds,
         (double)arguments->count / (seconds > 0 ? seconds : 1),
         (unsigned long long)hash);
+    if (arguments->must_cover && !sim_coverage_print()) {
+        fprintf(stderr, "these seeds leave something out\n");
+        return 1;
+    }
     return 0;
+}
+
+// Once a block this large was given back, the C library keeps what it has: otherwise it would return the
+// memory of every world to the system, and every page would be fetched anew.
+static void warm_up(void)
+{
+    void *volatile memory = malloc(16u << 20);
+    free(memory);
 }
 
 int main(int count, char **texts)
@@ -157,10 +173,11 @@ int main(int count, char **texts)
     if (!read_arguments(count, texts, &arguments)) {
         fprintf(
             stderr,
-            "usage: sim_flows [--seed S] [--count N] [--trace] [--twice] "
+            "usage: sim_flows [--seed S] [--count N] [--trace] [--cover] [--twice] "
             "[--plant DEFECT [--fail]]\n");
         return 2;
     }
+    warm_up();
     signal(SIGABRT, say_seed);
     signal(SIGSEGV, say_seed);
     static char replay[80] = "sim_flows";

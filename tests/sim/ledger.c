@@ -22,14 +22,42 @@ void ledger_close(struct ledger *ledger)
     }
 }
 
+static uint64_t mix_word(uint64_t hash, const unsigned char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);
+    return hash ^ hash >> 31;
+}
+
+#define LANES       4
+#define BLOCK_BYTES (8 * LANES)
+
+// Lanes side by side: one multiplication after the other would wait for its result.
+static uint64_t mix_blocks(uint64_t hash, const unsigned char *bytes, size_t block_count)
+{
+    uint64_t lanes[LANES] = {hash, 1, 2, 3};
+    for (; block_count > 0; block_count--, bytes += BLOCK_BYTES) {
+        for (size_t i = 0; i < LANES; i++) {
+            lanes[i] = mix_word(lanes[i], bytes + 8 * i);
+        }
+    }
+    for (size_t i = 1; i < LANES; i++) {
+        lanes[0] = mix_word(lanes[0], (const unsigned char *)&lanes[i]);
+    }
+    return lanes[0];
+}
+
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
 {
     const unsigned char *position = bytes;
+    if (size >= BLOCK_BYTES) {
+        hash = mix_blocks(hash, position, size / BLOCK_BYTES);
+        position += size / BLOCK_BYTES * BLOCK_BYTES;
+        size %= BLOCK_BYTES;
+    }
     for (; size >= 8; size -= 8, position += 8) {
-        uint64_t word;
-        memcpy(&word, position, 8);
-        hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);
-        hash ^= hash >> 31;
+        hash = mix_word(hash, position);
     }
     for (; size > 0; size--, position++) {
         hash = (hash ^ *position) * UINT64_C(0x100000001b3);
@@ -299,6 +327,19 @@ void ledger_orphan(struct ledger *ledger, const struct application *application)
             }
         }
     }
+}
+
+bool ledger_has_open_side(const struct ledger *ledger, const struct application *application)
+{
+    for (const struct link *link = ledger->links; link != NULL; link = link->next) {
+        for (int i = 0; i < 2; i++) {
+            const struct side *side = &link->sides[i];
+            if (side->application == application && side->state == SIDE_OPEN) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool ledger_is_settled(const struct ledger *ledger)

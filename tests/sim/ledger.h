@@ -116,6 +116,9 @@ void ledger_closed(struct ledger *ledger, struct side *side, struct tofu_message
 /// Every side of an application that is open is an orphan from now on.
 void ledger_orphan(struct ledger *ledger, const struct application *application);
 
+/// Says whether a side of this application is open.
+bool ledger_has_open_side(const struct ledger *ledger, const struct application *application);
+
 /// Says whether every side has ended.
 bool ledger_is_settled(const struct ledger *ledger);
 

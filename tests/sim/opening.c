@@ -40,6 +40,7 @@ static void check_opening_refusal(const struct application *application, enum to
         (status == TOFU_SHUTDOWN_STARTED && application->home->is_shut_down) ||
         (status == TOFU_NOT_ALLOWED && application->home->channels_max != 0) ||
         (status == TOFU_NOTIFICATION_FAILED && flow_engine_has_failed(application->home));
+    sim_cover(SIM_TABLE_FULL, status == TOFU_NOT_ALLOWED);
     if (!is_legal) {
         sim_fail("a new channel was refused: %s", tofu_status_name(status));
     }

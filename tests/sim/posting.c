@@ -5,28 +5,45 @@
 
 #include "sim/flow.h"
 
+#define NOISE_BYTES (2 * TOFU_PART_BYTES_MAX)
+
+// Bodies are cut out of one stretch of noise, which is the same in every world.
+static const unsigned char *noise(void)
+{
+    static uint64_t words[NOISE_BYTES / sizeof(uint64_t)];
+    if (words[0] == 0) {
+        uint64_t state = 1;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            words[i] = state ^ state >> 29;
+        }
+    }
+    return (const unsigned char *)words;
+}
+
 static void fill(void *memory, size_t size)
 {
-    uint64_t state = sim_random();
-    unsigned char *bytes = memory;
-    for (; size >= 8; size -= 8, bytes += 8) {
-        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-        memcpy(bytes, &state, 8);
-    }
-    for (; size > 0; size--, bytes++) {
-        *bytes = (unsigned char)(state >> (8 * size));
+    if (size > 0) {
+        memcpy(memory, noise() + sim_below(NOISE_BYTES - 8 - size), size);
     }
 }
 
+// None, the most there may be, or any magnitude up to that, each as often as the others.
 static size_t draw_size(size_t size_max)
 {
-    if (sim_chance(300)) {
+    if (size_max == 0 || sim_chance(300)) {
         return 0;
     }
-    if (sim_chance(600)) {
-        return (size_t)sim_below((size_max < 64 ? size_max : 64) + 1);
+    if (sim_chance(20)) {
+        return size_max;
     }
-    return sim_chance(50) ? size_max : (size_t)sim_below(size_max + 1);
+    uint64_t magnitudes = 1;
+    while (size_max >> magnitudes != 0) {
+        magnitudes++;
+    }
+    uint64_t size = UINT64_C(1) << sim_below(magnitudes);
+    size = sim_between(size, 2 * size - 1);
+    return (size_t)(size < size_max ? size : size_max);
 }
 
 void posting_must(enum tofu_status status, const char *what)
@@ -147,6 +164,7 @@ static void check_refusal(
     bool is_legal = false;
     if (status == TOFU_QUEUE_FULL || status == TOFU_TIMED_OUT) {
         is_legal = opcode <= TOFU_HELLO_RESPONSE;
+        sim_cover(SIM_QUEUE_FULL, status == TOFU_QUEUE_FULL);
     } else if (status == TOFU_INVALID_CHANNEL_NUMBER || status == TOFU_CHANNEL_CLOSED) {
         is_legal = !application->flow->is_gentle;
     } else if (status == TOFU_NOT_ALLOWED || status == TOFU_SHUTDOWN_STARTED) {
@@ -178,6 +196,7 @@ static enum tofu_status post_somehow(
     if (status == TOFU_OK) {
         sim_fail("post_within timed out, and there is room");
     }
+    sim_cover(SIM_PATIENCE_ENDED, 1);
     return status;
 }
 

@@ -34,6 +34,7 @@ static void answer(
     if (sim_chance(300) && tofu_message_set_body(message, "answer", 6) != TOFU_OK) {
         sim_fail("set_body failed");
     }
+    sim_cover(SIM_ANSWERED, 1);
     posting_submit(application, side, message);
 }
 
@@ -138,6 +139,7 @@ static void receive_from_peer(struct application *application, struct tofu_messa
     if (side == NULL) {
         sim_fail("a message came on channel %u, which is not open", header->channel);
     }
+    sim_cover(SIM_BYES_CROSSED, side->has_said_bye && side->has_heard_bye);
     side->may_miss_messages = side->may_miss_messages || application->home->is_shut_down;
     application->home->delivered++;
     if (!sim_defect_strikes(FLOW_FORGET_MESSAGE)) {
@@ -243,6 +245,7 @@ static void receive_returned(struct application *application, struct tofu_messag
             header->channel,
             tofu_status_name(header->status));
     }
+    sim_cover(SIM_RETURNED, 1);
     ledger_returned(books(application), side, message);
 }
 

@@ -9,7 +9,9 @@
 #define TF_SIM_SIMULATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <tofu/allocator.h>
 
@@ -78,11 +80,21 @@ bool sim_turn(uint64_t limit_ns);
 uint64_t sim_now(void);
 uint64_t sim_turns(void);
 
+/// sim_trace() with the number that stands for `what`.
+void sim_trace_named(const char *what, uint64_t name, uint64_t a, uint64_t b);
+
 /// A hash over everything that was decided and everything that happened so far.
 uint64_t sim_trace_hash(void);
 
-/// Adds to the trace, and prints if sim_set_verbose(true). `what` is short.
-void sim_trace(const char *what, uint64_t a, uint64_t b);
+/// Adds to the trace, and prints if sim_set_verbose(true). `what` is a literal, different from others in
+/// its length or its first letters, so that the compiler makes a number of it.
+static inline void sim_trace(const char *what, uint64_t a, uint64_t b)
+{
+    size_t size = strlen(what);
+    uint64_t name = 0;
+    memcpy(&name, what, size < sizeof name ? size : sizeof name);
+    sim_trace_named(what, name ^ (uint64_t)size << 56, a, b);
+}
 void sim_set_verbose(bool is_verbose);
 
 /// Random numbers of this world.

@@ -154,6 +154,7 @@ void trespass_on_leaving(struct application *application)
         if (other->leaving_group == NULL || other->home != application->home) {
             continue;
         }
+        sim_cover(SIM_USED_LEAVING, 1);
         struct tofu_message *message = posting_message(application);
         struct tofu_message *const same = message;
         enum tofu_status status = tofu_group_update(other->leaving_group, &message);

@@ -8,6 +8,7 @@
 
 #include "os/clock.h"
 #include "os/poller.h"
+#include "sim/coverage.h"
 #include "sim/os/network.h"
 
 static struct sim_connection *connections;
@@ -90,6 +91,7 @@ static void cut(struct sim_due *due)
 {
     struct sim_connection *connection = TF_CONTAINER_OF(due, struct sim_connection, cutting);
     sim_trace("cut", 0, 0);
+    sim_cover(SIM_CUT_MIDWAY, 1);
     break_later(&connection->ends[0]);
     break_later(&connection->ends[1]);
 }
@@ -143,6 +145,7 @@ void sim_end_break(struct sim_end *end, int error)
     end->error = error;
     sim_due_clear(&end->delivery);
     if (!end->connection->is_unix) {
+        sim_cover(SIM_RESET_WITH_DATA, end->fill > 0);
         end->fill = 0;
         end->arrived = 0;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "os/poller.h"
+#include "sim/coverage.h"
 #include "sim/os/address.h"
 #include "sim/os/network.h"
 #include "sim/os/schedule.h"
@@ -159,6 +160,7 @@ enum tf_io tf_listener_accept(struct tf_listener *listener, tf_socket *socket_ou
             continue;
         }
         if (sim_chance(sim_config()->exhausted_rate)) {
+            sim_cover(SIM_ACCEPT_EXHAUSTED, 1);
             sim_end_reset(end);
             sim_actor_note_progress();
             *error_out = SIM_ERROR_TOO_MANY;

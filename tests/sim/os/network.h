@@ -87,8 +87,8 @@ tf_socket sim_socket_open(struct sim_end *end, struct sim_listener *listener);
 void sim_socket_close(tf_socket number);
 /// Fails for a number that is not open.
 struct sim_socket *sim_socket_get(tf_socket number);
-/// What poll(2) would say: enum tf_poll, or-ed.
-uint8_t sim_socket_ready(const struct sim_socket *socket);
+/// What poll(2) would say of an end, or of a listener: enum tf_poll, or-ed.
+uint8_t sim_ready(const struct sim_end *end, const struct sim_listener *listener);
 /// Lets time pass, for callers that are no actor.
 void sim_tick(void);
 void sim_sockets_begin(void);

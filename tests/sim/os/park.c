@@ -4,6 +4,7 @@
 // A word that changes without an unpark wakes nobody. Spurious returns are drawn from the seed.
 #include "os/park.h"
 
+#include "sim/coverage.h"
 #include "sim/os/lock.h"
 #include "sim/os/schedule.h"
 #include "sim/os/world.h"
@@ -64,6 +65,7 @@ void tf_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns)
     }
 
     sim_trace("park", expected, deadline_ns);
+    sim_cover(SIM_BLOCKED, 1);
     struct sleeper sleeper = {.word = word, .below = top};
     top = &sleeper;
     sleep_on(&sleeper, expected, deadline_ns);

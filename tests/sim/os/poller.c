@@ -4,13 +4,15 @@
 // drawn from the seed.
 //
 // A thread of the library never waits here: it gets what there is, and when there is nothing it does
-// not get another turn before something happens. Others run the schedule meanwhile.
+// not get another turn before something happens; the events of then are written where it asked for
+// them, as if the wait had returned only now. Others run the schedule meanwhile.
 #include "os/poller.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "os/clock.h"
+#include "sim/coverage.h"
 #include "sim/os/network.h"
 #include "sim/os/schedule.h"
 #include "sim/os/watched.h"
@@ -85,13 +87,16 @@ static void register_socket(struct sim_poller *state, struct tf_watch *watch)
             sim_fail("the simulation itself has no memory");
         }
     }
-    struct sim_watched **place = find_watched(state, sim_socket_get(watch->socket));
+    struct sim_socket *socket = sim_socket_get(watch->socket);
+    struct sim_watched **place = find_watched(state, socket);
     if (*place != NULL) {
         sim_fail("socket %lld is watched twice", (long long)watch->socket);
     }
     struct sim_watched *watched = sim_memory(1, sizeof *watched);
     watched->poller = state;
     watched->socket = watch->socket;
+    watched->end = socket->end;
+    watched->listener = socket->listener;
     watched->token = watch->token;
     *place = watched;
     watch->is_registered = true;
@@ -191,9 +196,48 @@ static bool fails(const struct sim_poller *state)
     uint32_t rate = sim_config()->poller_fail_rate;
     if (rate != 0 && sim_below(1000000) < rate && state->number < 64) {
         sim_trace("poller dies", state->number, 0);
+        sim_cover(SIM_POLLER_FAILED, 1);
         pollers.failed |= UINT64_C(1) << state->number;
     }
     return sim_poller_has_failed(state->number);
+}
+
+// What a wait finds. Returns whether it ends with that.
+static bool look(
+    struct sim_poller *state, struct tf_poll_event *events, uint32_t capacity, uint32_t *count_out)
+{
+    *count_out = gather(state, events, capacity);
+    bool is_woken = state->is_woken;
+    if (is_woken) {
+        sim_actor_note_progress();
+    }
+    state->is_woken = false;
+    return *count_out > 0 || is_woken;
+}
+
+static void resume_wait(void *context)
+{
+    struct sim_poller *state = context;
+    struct sim_actor *actor = state->sleeper;
+    state->sleeper = NULL;
+    if (look(state, state->events, state->event_capacity, state->event_count)) {
+        sim_actor_note_wait(actor);
+    }
+}
+
+static void sleep_in_wait(
+    struct sim_poller *state,
+    struct sim_actor *actor,
+    uint64_t deadline_ns,
+    struct tf_poll_event *events,
+    uint32_t capacity,
+    uint32_t *event_count)
+{
+    state->sleeper = actor;
+    state->events = events;
+    state->event_capacity = capacity;
+    state->event_count = event_count;
+    sim_actor_sleep_in_call(actor, deadline_ns, resume_wait, state);
 }
 
 static enum tofu_status wait_for_events(
@@ -211,30 +255,20 @@ static enum tofu_status wait_for_events(
     if (fails(state)) {
         return TOFU_NOTIFICATION_FAILED;
     }
-    for (;;) {
-        uint32_t count = gather(state, events, capacity);
-        bool is_thread = actor != NULL && sim_actor_is_thread(actor);
-        if (state->is_woken) {
-            sim_actor_note_progress();
-        }
-        if (count > 0 || state->is_woken || sim_now() >= deadline_ns) {
-            if (is_thread) {
-                sim_actor_note_wait(actor);
-            }
-            state->is_woken = false;
-            *event_count_out = count;
-            return TOFU_OK;
-        }
+    bool is_thread = actor != NULL && sim_actor_is_thread(actor);
+    while (!look(state, events, capacity, event_count_out) && sim_now() < deadline_ns) {
         if (is_thread) {
-            state->sleeper = actor;
-            sim_actor_sleep(actor, deadline_ns);
-            *event_count_out = 0;
+            sleep_in_wait(state, actor, deadline_ns, events, capacity, event_count_out);
             return TOFU_OK;
         }
         if (!sim_turn(deadline_ns) && deadline_ns == TF_NEVER) {
             sim_fail("deadlock: a wait for ever, and nothing can happen any more");
         }
     }
+    if (is_thread) {
+        sim_actor_note_wait(actor);
+    }
+    return TOFU_OK;
 }
 
 static void wake(struct tf_poller *poller)
@@ -246,6 +280,7 @@ static void wake(struct tf_poller *poller)
     }
     state->is_woken = true;
     if (state->sleeper != NULL) {
+        sim_cover(SIM_WOKEN, 1);
         sim_actor_wake(state->sleeper);
     }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "sim/coverage.h"
 #include "sim/os/address.h"
 #include "sim/os/world.h"
 
@@ -44,6 +45,7 @@ static void resolve(struct tf_resolution *resolution, const struct tofu_address 
         if (strcmp(names[i].name, address->host) != 0) {
             continue;
         }
+        sim_cover(SIM_NEXT_ADDRESS, names[i].hosts[1] != NULL);
         for (size_t j = 0; j < 2 && names[i].hosts[j] != NULL; j++) {
             add_host(resolution, names[i].hosts[j], address->port);
         }

@@ -6,6 +6,7 @@
 #include "sim/os/schedule.h"
 
 #include "os/clock.h"
+#include "sim/coverage.h"
 #include "sim/os/lock.h"
 #include "sim/os/world.h"
 
@@ -27,8 +28,10 @@ struct sim_actor {
     bool is_asleep;
     bool is_interruptible; ///< others may have turns in the middle of its step
     uint64_t wake_at_ns;
-    intptr_t descriptor; ///< of the event that ends its sleep; -1: none
-    const void *word;    ///< that it is parked on, if it sleeps
+    intptr_t descriptor;         ///< of the event that ends its sleep; -1: none
+    const void *word;            ///< that it is parked on, if it sleeps
+    void (*resume)(void *state); ///< ends its sleep, before its next step; NULL: nothing to do
+    void *resume_state;
     uint32_t idle_waits; ///< without sleep since it last got something done
 };
 
@@ -38,6 +41,7 @@ static struct {
     struct sim_actor *current;
     struct sim_actor *last; ///< who had the last turn
     uint32_t interrupted;   ///< steps below the current one
+    uint64_t calls_to_preemption;
     uint64_t turns;
     void (*check)(void *context);
     void *check_context;
@@ -75,6 +79,14 @@ void sim_actor_sleep(struct sim_actor *actor, uint64_t until_ns)
     actor->descriptor = -1;
     actor->word = NULL;
     actor->idle_waits = 0;
+}
+
+void sim_actor_sleep_in_call(
+    struct sim_actor *actor, uint64_t until_ns, void (*resume)(void *state), void *state)
+{
+    sim_actor_sleep(actor, until_ns);
+    actor->resume = resume;
+    actor->resume_state = state;
 }
 
 void sim_actor_park(struct sim_actor *actor, const void *word, uint64_t until_ns)
@@ -117,6 +129,10 @@ static bool is_runnable(const struct sim_actor *actor)
 
 static struct sim_actor *choose_actor(void)
 {
+    if (schedule.last != NULL && is_runnable(schedule.last) &&
+        sim_chance(sim_config()->stickiness_rate)) {
+        return schedule.last;
+    }
     struct sim_actor *runnable[ACTORS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < schedule.actor_count; i++) {
@@ -124,14 +140,7 @@ static struct sim_actor *choose_actor(void)
             runnable[count++] = &schedule.actors[i];
         }
     }
-    if (count == 0) {
-        return NULL;
-    }
-    if (schedule.last != NULL && is_runnable(schedule.last) &&
-        sim_chance(sim_config()->stickiness_rate)) {
-        return schedule.last;
-    }
-    return runnable[sim_below(count)];
+    return count == 0 ? NULL : count == 1 ? runnable[0] : runnable[sim_below(count)];
 }
 
 static void run_actor(struct sim_actor *actor)
@@ -143,23 +152,43 @@ static void run_actor(struct sim_actor *actor)
     actor->is_running = true;
     sim_trace("turn", (uint64_t)(actor - schedule.actors), 0);
 
+    if (actor->resume != NULL) {
+        actor->resume(actor->resume_state);
+        actor->resume = NULL;
+    }
     actor->is_done = !actor->step(actor->context);
 
     actor->is_running = false;
     schedule.current = outer;
 }
 
+// One draw per preemption, not one per call: how many calls there are before it.
+static bool is_preempted(void)
+{
+    uint32_t rate = sim_config()->preempt_rate;
+    if (rate == 0) {
+        return false;
+    }
+    if (schedule.calls_to_preemption > 0) {
+        schedule.calls_to_preemption--;
+        return false;
+    }
+    schedule.calls_to_preemption = sim_below(2000 / rate);
+    return true;
+}
+
 void sim_preempt(void)
 {
     const struct sim_actor *below = schedule.current;
     if (below == NULL || !below->is_interruptible || sim_locks_held() != 0 ||
-        schedule.interrupted == INTERRUPTED_MAX || !sim_chance(sim_config()->preempt_rate)) {
+        schedule.interrupted == INTERRUPTED_MAX || !is_preempted()) {
         return;
     }
     struct sim_actor *last = schedule.last;
     sim_due_run();
     struct sim_actor *actor = choose_actor();
     if (actor != NULL) {
+        sim_cover(SIM_PREEMPTED, below->is_thread);
         schedule.turns++;
         schedule.interrupted++;
         run_actor(actor);
@@ -334,6 +363,7 @@ void sim_schedule_begin(void)
     schedule.current = NULL;
     schedule.last = NULL;
     schedule.interrupted = 0;
+    schedule.calls_to_preemption = 0;
     schedule.turns = 0;
     schedule.check = NULL;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "os/poller.h"
+#include "sim/coverage.h"
 #include "sim/os/network.h"
 #include "sim/os/schedule.h"
 
@@ -69,12 +70,12 @@ void sim_socket_close(tf_socket number)
     table.is_open[number - FIRST_SOCKET] = false;
 }
 
-uint8_t sim_socket_ready(const struct sim_socket *socket)
+uint8_t sim_ready(const struct sim_end *end, const struct sim_listener *listener)
 {
-    if (socket->listener != NULL) {
-        return socket->listener->waiting_count > 0 ? TF_POLL_READ : 0;
+    if (listener != NULL) {
+        return listener->waiting_count > 0 ? TF_POLL_READ : 0;
     }
-    return sim_end_ready(socket->end);
+    return sim_end_ready(end);
 }
 
 // Test code outside of any actor may try again and again: time passes then, too.
@@ -162,6 +163,7 @@ static size_t cut_send(struct sim_end *end, size_t size)
 {
     if (size > 1 && sim_chance(sim_config()->split_rate)) {
         sim_end_announce(end, TF_POLL_WRITE);
+        sim_cover(SIM_SEND_CUT, 1);
         return (size_t)sim_between(1, size - 1);
     }
     return size;
@@ -189,10 +191,12 @@ enum tf_io tf_socket_send(
     }
     size_t room = sim_end_room(end);
     if (room == 0) {
+        sim_cover(SIM_SEND_BLOCKED, 1);
         return TF_IO_WOULD_BLOCK;
     }
 
     size_t size = cut_send(end, wanted < room ? wanted : room);
+    sim_cover(SIM_SENT_ONE_BYTE, size == 1 && wanted > 1);
     append_segments(end->peer, segments, size);
     sim_end_expect(end->peer);
     *size_out = size;

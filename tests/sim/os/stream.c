@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "os/poller.h"
+#include "sim/coverage.h"
 #include "sim/os/network.h"
 
 static void make_room(struct sim_end *end, uint32_t size)
@@ -67,6 +68,7 @@ static void arrive(struct sim_end *end, uint32_t size)
     if (is_last && (size == 0 || sim_chance(500))) {
         end->end_arrived = !sim_defect_strikes(SIM_LOSE_END);
         end->end_is_coming = end->end_arrived;
+        sim_cover(SIM_END_WITH_DATA, size > 0);
         ready |= TF_POLL_READ | TF_POLL_HANGUP;
     }
     sim_trace("arrive", size, end->end_arrived);
@@ -159,6 +161,8 @@ uint32_t sim_end_take(struct sim_end *end, const struct tf_segment *segments, si
     give_room(end, size);
     if (is_cut) {
         sim_end_announce(end, TF_POLL_READ);
+        sim_cover(SIM_RECEIVE_CUT, 1);
     }
+    sim_cover(SIM_RECEIVED_ONE_BYTE, size == 1 && wanted > 1);
     return size;
 }

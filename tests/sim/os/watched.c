@@ -2,7 +2,7 @@
 // Readiness becomes events: here the three kinds of pollers differ.
 #include "sim/os/watched.h"
 
-#include "sim/os/network.h"
+#include "sim/coverage.h"
 
 // What the interest lets through of what is ready. HANGUP goes with READ, or with an error.
 static uint8_t masked(uint8_t ready, uint8_t interest)
@@ -22,17 +22,19 @@ static uint8_t masked(uint8_t ready, uint8_t interest)
 
 static uint8_t ready_now(const struct sim_watched *watched)
 {
-    return masked(sim_socket_ready(sim_socket_get(watched->socket)), watched->interest);
+    return watched->interest == 0
+               ? 0
+               : masked(sim_ready(watched->end, watched->listener), watched->interest);
 }
 
 // New edges may come alone, as from kqueue, or with all that is ready, as from epoll.
 static uint8_t edge_event(const struct sim_watched *watched)
 {
-    uint8_t ready = ready_now(watched);
     uint8_t event = masked(watched->edges, watched->interest);
     if (event == 0) {
         return 0;
     }
+    uint8_t ready = ready_now(watched);
     return event | (sim_chance(500) ? ready : ready & (TF_POLL_HANGUP | TF_POLL_ERROR));
 }
 
@@ -99,6 +101,7 @@ void sim_watched_declare(struct sim_watched *watched, uint8_t interest)
 static uint8_t spurious_event(const struct sim_watched *watched)
 {
     uint8_t event = watched->interest;
+    sim_cover(SIM_EVENT_INVENTED, event != 0);
     if ((event & TF_POLL_READ) != 0 && sim_chance(300)) {
         event |= TF_POLL_HANGUP;
     }

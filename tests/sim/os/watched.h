@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "os/poller.h"
+#include "sim/os/network.h"
 #include "sim/os/schedule.h"
 
 /// The semantics of real backends:
@@ -21,6 +22,8 @@ struct sim_watched {
     struct sim_poller *poller;
     struct sim_watched *next; ///< another poller's watch of the same socket
     tf_socket socket;
+    const struct sim_end *end;           ///< that the socket is, or
+    const struct sim_listener *listener; ///< this
     uint64_t token;
     uint8_t interest;
     uint8_t edges;    ///< edge: not reported yet
@@ -39,6 +42,10 @@ struct sim_poller {
     uint64_t number; ///< from 0, in the order of opening
     bool is_woken;
     struct sim_actor *sleeper; ///< found nothing at its last wait
+    struct tf_poll_event
+        *events; ///< of the sleeper: where it wants them, how many, and their number
+    uint32_t event_capacity;
+    uint32_t *event_count;
 };
 
 /// Declares the interest anew: what holds already counts as new.

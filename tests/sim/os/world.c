@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "os/clock.h"
+#include "sim/coverage.h"
 
 // A gentle world stands ready, for tests that only want a system and never call sim_begin().
 #define GENTLE_CONFIG                                                                              \
@@ -37,9 +38,10 @@ uint64_t sim_random(void)
     return bits ^ (bits >> 31);
 }
 
+// Small ranges, nearly all there are, go without a division.
 uint64_t sim_below(uint64_t end)
 {
-    return sim_random() % end;
+    return end <= UINT32_MAX ? (sim_random() >> 32) * end >> 32 : sim_random() % end;
 }
 
 uint64_t sim_between(uint64_t first, uint64_t last)
@@ -148,6 +150,7 @@ uint64_t tf_clock_now(void)
 uint64_t sim_delay(void)
 {
     if (sim_chance(world.config.silence_rate)) {
+        sim_cover(SIM_SILENCE, 1);
         return sim_between(TF_SECOND, 120 * TF_SECOND);
     }
     if (world.config.delay_ns_max == 0 || sim_chance(200)) {
@@ -175,22 +178,14 @@ uint64_t sim_trace_hash(void)
     return world.hash;
 }
 
-static void hash_number(uint64_t number)
+// The four numbers are spread side by side and mixed in once.
+void sim_trace_named(const char *what, uint64_t name, uint64_t a, uint64_t b)
 {
-    world.hash = (world.hash ^ number) * UINT64_C(0x9fb21c651e98df25);
+    uint64_t entry = name * UINT64_C(0x9e3779b97f4a7c15) + world.now_ns;
+    entry ^= a * UINT64_C(0xd6e8feb86659fd93);
+    entry += b * UINT64_C(0xc2b2ae3d27d4eb4f);
+    world.hash = (world.hash ^ entry ^ entry >> 32) * UINT64_C(0x9fb21c651e98df25);
     world.hash ^= world.hash >> 29;
-}
-
-void sim_trace(const char *what, uint64_t a, uint64_t b)
-{
-    uint64_t name = 0;
-    for (const char *letter = what; *letter != '\0'; letter++) {
-        name = name * 131 + (unsigned char)*letter;
-    }
-    hash_number(name);
-    hash_number(world.now_ns);
-    hash_number(a);
-    hash_number(b);
     if (world.is_verbose) {
         printf(
             "%12.3f us  %-12s %llu %llx\n",
