@@ -6,6 +6,7 @@
 #   make demo       build and run the main job       make asan     tests under ASan and UBSan
 #   make repeat     tests N times (N=100)            make tsan     tests under ThreadSanitizer
 #   make release    build the release preset         make ci       everything CI runs
+#   make seeds      10^5 seeds of the simulator
 #   make hostile    hostile peers, by the clock: wants a quiet machine
 #   make torture    each system call fails in turn: a quarter of an hour
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
@@ -15,7 +16,7 @@
 PREFIX ?= /usr/local
 N ?= 100
 
-.PHONY: all build test hostile torture demo repeat release install check format asan tsan ci clean bootstrap
+.PHONY: all build test seeds hostile torture demo repeat release install check format asan tsan ci clean bootstrap
 
 all: build
 
@@ -30,6 +31,9 @@ release: bootstrap
 
 test: bootstrap
 	@scripts/test debug --label-exclude 'sweep|hostile'
+
+seeds: bootstrap
+	@scripts/test sim
 
 hostile: bootstrap
 	@scripts/test debug --label-regex hostile
