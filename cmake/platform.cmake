@@ -7,6 +7,7 @@
 #   TOFU_POLLERS          the names of tf_pollers[], best first: tests run once with each
 #   TOFU_LOOPS            the event loops that recipes/descriptor_*.c show how to join
 #   TOFU_POSIX_THREADS    what a recipe links for its threads
+#   TOFU_LABS             the folders of lab/ that it can run
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   set(TOFU_OS_FOLDERS posix linux)
   set(TOFU_OS_DEFINITIONS _GNU_SOURCE)
@@ -14,6 +15,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   set(TOFU_POLLERS epoll poll)
   set(TOFU_LOOPS epoll libuv)
   set(TOFU_POSIX_THREADS Threads::Threads)
+  set(TOFU_LABS)
   set(THREADS_PREFER_PTHREAD_FLAG OFF)
   find_package(Threads REQUIRED)
 elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
@@ -22,6 +24,7 @@ elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
   set(TOFU_OS_LIBRARIES ws2_32 synchronization)
   set(TOFU_POLLERS afd)
   set(TOFU_LOOPS windows)
+  set(TOFU_LABS windows)
   if(MINGW)
     # In the program itself, so that it needs no library beside it.
     set(TOFU_POSIX_THREADS -Wl,-Bstatic winpthread -Wl,-Bdynamic)
