@@ -89,6 +89,14 @@ void tf_reactor_close(struct tf_reactor *reactor)
 {
     tf_thread_join(&reactor->thread);
     reactor->poller.ops->close(&reactor->poller);
+    if (reactor->poller.detail[0] != '\0') {
+        tf_log_line(
+            reactor->log,
+            tf_clock_now(),
+            TOFU_LOG_POLLER_FAILED,
+            "the poller closed with a complaint: %s",
+            reactor->poller.detail);
+    }
     tf_commands_close(&reactor->commands);
     free_buffers(reactor);
 }

@@ -39,7 +39,7 @@ struct tf_watch {
     uint64_t token;     ///< carried by events; never used for another socket
     uint8_t interest;   ///< as last declared: TF_POLL_READ | TF_POLL_WRITE
     bool is_registered; ///< between the first watch and forget
-    uint32_t slot;      ///< the backend's
+    uint32_t slot;      ///< the backend's, after forget too
 };
 
 struct tf_poll_event {
@@ -62,14 +62,15 @@ struct tf_poller_ops {
     /// Opens. Fails with TOFU_NOTIFICATION_FAILED or TOFU_ALLOCATION_FAILED.
     enum tofu_status (*open)(struct tf_poller *poller, const struct tf_poller_options *options);
 
-    /// Closes; every watch was forgotten before.
+    /// Closes; every watch was forgotten before. Leaves words in `detail` if something had to stay behind.
     void (*close)(struct tf_poller *poller);
 
     /// Declares the interest, empty included, and registers the socket the first time. On failure
     /// (TOFU_ALLOCATION_FAILED, TOFU_NOTIFICATION_FAILED) nothing has changed.
     enum tofu_status (*watch)(struct tf_poller *poller, struct tf_watch *watch, uint8_t interest);
 
-    /// Ends the watch, before its socket is closed; does nothing if there is none.
+    /// Ends the watch, before its socket is closed; does nothing if there is none. The socket may be
+    /// watched again, by the same poller and with the same struct, under another token.
     void (*forget)(struct tf_poller *poller, struct tf_watch *watch);
 
     /// Waits until something is ready, wake() was called, or `timeout_ns` (UINT64_MAX: for ever; 0: look
@@ -97,7 +98,7 @@ struct tf_poller {
     const struct tf_poller_ops *ops; ///< set by the owner before open
     void *state;                     ///< the backend's
 
-    /// After a failure: what the backend has to say about it beyond the status, in printable ASCII, for
+    /// After a failure, or close: what the backend has to say about it beyond the status, in printable ASCII, for
     /// the log; "" if nothing. The most telling words come first.
     char detail[TF_POLLER_DETAIL_BYTES_MAX];
 };

@@ -15,6 +15,17 @@ void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle 
     op->reset_told = false;
 }
 
+void tf_afd_op_revive(struct tf_afd_op *op, struct tf_watch *watch)
+{
+    TF_ASSERT(op->state == TF_AFD_CANCELLING);
+    TF_ASSERT(op->watch == NULL && op->is_zombie);
+
+    op->is_zombie = false;
+    op->watch = watch;
+    op->end_told = false;
+    op->reset_told = false;
+}
+
 void tf_afd_op_declare(struct tf_afd_op *op, uint8_t interest)
 {
     TF_ASSERT(op->watch != NULL);
@@ -150,9 +161,7 @@ uint8_t tf_afd_op_complete(struct tf_afd_op *op, tf_nt_status status)
     uint8_t interest = op->watch->interest;
     bool was_reset_told = op->reset_told;
     op->reset_told = was_reset_told || (events & TF_AFD_ABORT) != 0;
-    if ((events & TF_AFD_DISCONNECT) != 0 && (interest & TF_POLL_READ) != 0) {
-        op->end_told = true;
-    }
+    op->end_told = op->end_told || (events & TF_AFD_DISCONNECT) != 0;
     return interest == 0 && was_reset_told ? 0 : ready_of(events, interest);
 }
 

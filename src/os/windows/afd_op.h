@@ -43,6 +43,10 @@ struct tf_afd_op {
 /// Gives an idle block to a watch.
 void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle base);
 
+/// Gives a zombie to a watch of the same socket: its packet will make it idle, and only then may there be
+/// another request.
+void tf_afd_op_revive(struct tf_afd_op *op, struct tf_watch *watch);
+
 /// Says that the interest is declared anew; `watch->interest` is still the old one.
 void tf_afd_op_declare(struct tf_afd_op *op, uint8_t interest);
 

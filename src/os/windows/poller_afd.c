@@ -41,8 +41,9 @@
 // NT counts in 100 ns.
 #define TF_NT_TICK_NS 100
 
-// Says in watch->slot, after forget, that the socket has got its port, which it keeps until it is closed.
-#define TF_AFD_SLOT_HAS_PORT UINT32_MAX
+// watch->slot is the index of its block, plus 1. After forget it stays, to tell that the socket has got our
+// port and which block was its last.
+#define SLOT_NONE 0
 
 // Whose packet it is.
 #define KEY_SOCKET NULL
@@ -123,19 +124,18 @@ static void free_block(struct afd_state *state, struct tf_afd_op *op)
     tf_afd_blocks_put(&state->blocks, op);
 }
 
-// Parts the socket's base and the port for as long as the socket lives: the system knows no way back. A
-// second time is refused, which is no news if the first time was ours.
-static bool give_port(struct tf_poller *poller, const struct tf_watch *watch, tf_nt_handle base)
+// Gives the socket's base our port, for as long as the socket lives: the system knows no way back. A second
+// time is refused, which is no news if the first time was ours.
+static bool give_port(
+    struct tf_poller *poller, const struct tf_watch *watch, tf_nt_handle base, bool *had_it_out)
 {
     struct afd_state *state = poller->state;
     struct tf_nt_io_status io_status;
     struct tf_nt_completion completion = {.port = state->port, .key = KEY_SOCKET};
     tf_nt_status status = state->nt.NtSetInformationFile(
         base, &io_status, &completion, sizeof completion, TF_NT_FILE_COMPLETION_INFORMATION);
-    if (status == TF_NT_SUCCESS) {
-        return true;
-    }
-    if (status == TF_NT_INVALID_PARAMETER && watch->slot == TF_AFD_SLOT_HAS_PORT) {
+    *had_it_out = status == TF_NT_INVALID_PARAMETER && watch->slot != SLOT_NONE;
+    if (status == TF_NT_SUCCESS || *had_it_out) {
         return true;
     }
     (void)snprintf(
@@ -148,21 +148,38 @@ static bool give_port(struct tf_poller *poller, const struct tf_watch *watch, tf
     return false;
 }
 
+// Finds the block of a socket that is watched again, if the kernel still has it.
+static struct tf_afd_op *zombie_of(
+    const struct afd_state *state, const struct tf_watch *watch, tf_nt_handle base)
+{
+    struct tf_afd_op *op = tf_afd_blocks_at(&state->blocks, watch->slot - 1);
+    return op->is_zombie && op->base == base ? op : NULL;
+}
+
 static enum tofu_status register_socket(struct tf_poller *poller, struct tf_watch *watch)
 {
     struct afd_state *state = poller->state;
     tf_nt_handle base = NULL;
+    bool had_port = false;
     poller->detail[0] = '\0';
     struct tf_afd_op *op = tf_afd_blocks_get(&state->blocks);
     if (op == NULL) {
         return TOFU_ALLOCATION_FAILED;
     }
     if (!tf_afd_base_find(&state->nt, watch->socket, state->lsp_fallback, &base, poller->detail) ||
-        !give_port(poller, watch, base)) {
+        !give_port(poller, watch, base, &had_port)) {
         tf_afd_blocks_put(&state->blocks, op);
         return TOFU_NOTIFICATION_FAILED;
     }
-    tf_afd_op_begin(op, watch, base);
+    struct tf_afd_op *zombie = had_port ? zombie_of(state, watch, base) : NULL;
+    if (zombie != NULL) {
+        // A second request beside the one that is being cancelled would be one too many.
+        tf_afd_blocks_put(&state->blocks, op);
+        op = zombie;
+        tf_afd_op_revive(op, watch);
+    } else {
+        tf_afd_op_begin(op, watch, base);
+    }
     watch->slot = op->index + 1;
     watch->is_registered = true;
     watch->interest = 0;
@@ -221,7 +238,6 @@ static void afd_poller_forget(struct tf_poller *poller, struct tf_watch *watch)
     }
     watch->is_registered = false;
     watch->interest = 0;
-    watch->slot = TF_AFD_SLOT_HAS_PORT;
     state->watch_count--;
 }
 
@@ -389,12 +405,15 @@ static void afd_poller_close(struct tf_poller *poller)
 
     struct gathering none = {0};
     uint64_t deadline_ns = tf_deadline(tf_clock_now(), TF_AFD_CLOSE_LIMIT);
-    uint32_t packet_count = 1;
-    while (state->request_count > 0 && packet_count > 0) {
-        (void)fetch(state, remaining_until(deadline_ns), TF_AFD_PACKETS_MAX, &packet_count);
+    uint64_t remaining_ns = TF_AFD_CLOSE_LIMIT;
+    tf_nt_status status = TF_NT_SUCCESS;
+    while (state->request_count > 0 && remaining_ns > 0 && status == TF_NT_SUCCESS) {
+        uint32_t packet_count = 0;
+        status = fetch(state, remaining_ns, TF_AFD_PACKETS_MAX, &packet_count);
         for (uint32_t i = 0; i < packet_count; i++) {
             take_packet(state, &state->packets[i], &none);
         }
+        remaining_ns = remaining_until(deadline_ns);
     }
     poller->detail[0] = '\0';
     if (state->request_count > 0) {
