@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "nt/chance.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nt/world.h"
+#include "os/clock.h"
+
+static struct {
+    const char *command;
+    uint64_t seed;
+    uint64_t state;
+    uint64_t hash;
+    uint64_t now_ns;
+    bool is_quiet;
+} run;
+
+void nt_chance_begin(uint64_t seed)
+{
+    run.seed = seed;
+    run.state = seed * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0x2545F4914F6CDD1D);
+    run.hash = UINT64_C(0xCBF29CE484222325);
+    run.now_ns = TF_SECOND;
+    run.is_quiet = false;
+}
+
+void nt_chance_set_command(const char *command)
+{
+    run.command = command;
+}
+
+void nt_chance_be_quiet(void)
+{
+    run.is_quiet = true;
+}
+
+bool nt_chance_is_quiet(void)
+{
+    return run.is_quiet;
+}
+
+uint64_t nt_chance_hash(void)
+{
+    return run.hash;
+}
+
+// SplitMix64: every seed gives another sequence, neighbouring ones included.
+static uint64_t next_number(void)
+{
+    run.state += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = run.state;
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+uint64_t nt_world_below(uint64_t limit)
+{
+    return next_number() % limit;
+}
+
+bool nt_world_chance(uint32_t rate)
+{
+    return !run.is_quiet && next_number() % 1000 < rate;
+}
+
+void nt_world_trace(const char *what, uint64_t number, uint64_t value)
+{
+    const uint64_t words[] = {(uint8_t)what[0], (uint8_t)what[1], number, value, run.now_ns};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        run.hash = (run.hash ^ words[i]) * UINT64_C(0x100000001B3);
+    }
+}
+
+uint64_t tf_clock_now(void)
+{
+    return run.now_ns;
+}
+
+void nt_clock_reach(uint64_t at_ns)
+{
+    run.now_ns = at_ns > run.now_ns ? at_ns : run.now_ns;
+}
+
+void nt_world_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fprintf(stderr, "seed %llu: ", (unsigned long long)run.seed);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fprintf(stderr, "\nreplay: %s --seed %llu\n", run.command, (unsigned long long)run.seed);
+    (void)fflush(NULL);
+    _Exit(1);
+}

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+# Negative controls: the poller with one mistake each, which the schedules must find.
+#
+# A mutant is a copy of one source file, made when the build is configured, in which a piece of text is
+# replaced; it fails if the text is not there any more. Mutants are built without assertions: what counts
+# is what the kernel and the application see. Each is a program nt_mutant_NAME and a test nt_finds_NAME.
+foreach(file IN LISTS afd_files)
+  tofu_add_objects(tf_bare_${file} "${afd_folder}/${file}")
+  target_compile_options(tf_bare_${file} PRIVATE -UTF_ASSERTIONS)
+endforeach()
+
+function(nt_mutant name file from to)
+  set_property(
+    DIRECTORY
+    APPEND
+    PROPERTY CMAKE_CONFIGURE_DEPENDS "${afd_folder}/${file}")
+  file(READ "${afd_folder}/${file}" text)
+  string(FIND "${text}" "${from}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "nt_mutant ${name}: ${file} has no such text: ${from}")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${text}")
+  set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${file}")
+  file(CONFIGURE OUTPUT "${mutant}" CONTENT "${text}" @ONLY)
+
+  set(others "${afd_files}")
+  list(REMOVE_ITEM others "${file}")
+  list(TRANSFORM others PREPEND tf_bare_)
+  add_executable(nt_mutant_${name} "${mutant}")
+  target_link_libraries(nt_mutant_${name} PRIVATE ${others} tf_nt nt_schedule tf_internal)
+  target_compile_options(nt_mutant_${name} PRIVATE -UTF_ASSERTIONS)
+  add_test(NAME nt_finds_${name} COMMAND nt_mutant_${name} --count 20000 --must-fail)
+  set_tests_properties(nt_finds_${name} PROPERTIES LABELS nt TIMEOUT 600)
+endfunction()
+
+# Memory.
+nt_mutant(
+  a_block_freed_at_forget
+  afd_op.c
+  "        cancel(op, nt);
+    }
+    return false;"
+  "        cancel(op, nt);
+    }
+    op->state = TF_AFD_IDLE;
+    return true;")
+nt_mutant(
+  slabs_freed_at_close
+  poller_afd.c
+  "while (state->request_count > 0 && remaining_ns > 0"
+  "while (false && remaining_ns > 0")
+nt_mutant(
+  a_zombie_that_is_never_freed
+  poller_afd.c
+  "    if (op->is_zombie) {
+        free_block(state, op);"
+  "    if (op->is_zombie) {")
+nt_mutant(
+  a_block_used_again_while_cancelling
+  afd_op.c
+  "case TF_AFD_CANCELLING:
+        return TF_NT_SUCCESS;"
+  "case TF_AFD_CANCELLING:
+        return arm(op, nt, target);")
+
+# Cancelling.
+nt_mutant(
+  trust_in_a_cancel_that_says_done
+  afd_op.c
+  "(void)nt->NtCancelIoFileEx(op->base, &op->io_status, &ignored);
+    op->state = TF_AFD_CANCELLING;"
+  "tf_nt_status status = nt->NtCancelIoFileEx(op->base, &op->io_status, &ignored);
+    op->state = status == TF_NT_SUCCESS ? TF_AFD_IDLE : TF_AFD_CANCELLING;")
+nt_mutant(
+  trust_in_a_cancel_that_says_not_found
+  afd_op.c
+  "(void)nt->NtCancelIoFileEx(op->base, &op->io_status, &ignored);
+    op->state = TF_AFD_CANCELLING;"
+  "tf_nt_status status = nt->NtCancelIoFileEx(op->base, &op->io_status, &ignored);
+    op->state = status == TF_NT_NOT_FOUND ? TF_AFD_IDLE : TF_AFD_CANCELLING;")
+nt_mutant(
+  events_of_a_cancelled_poll
+  afd_op.c
+  "op->is_zombie || status != TF_NT_SUCCESS || op->poll.handle_count == 0"
+  "op->is_zombie")
+nt_mutant(
+  events_of_a_poll_that_found_nothing
+  afd_op.c
+  " || op->poll.handle_count == 0"
+  "")
+nt_mutant(
+  success_after_a_cancel_thrown_away
+  afd_op.c
+  "    op->state = TF_AFD_IDLE;
+    op->armed = 0;
+"
+  "    bool was_cancelled = op->state == TF_AFD_CANCELLING;
+    op->state = TF_AFD_IDLE;
+    op->armed = 0;
+    if (was_cancelled && !op->is_zombie) {
+        op->end_told = op->end_told || (op->poll.handles[0].events & TF_AFD_DISCONNECT) != 0;
+        return 0;
+    }
+")
+
+# One request per socket.
+nt_mutant(
+  a_second_request_for_another_interest
+  poller_afd.c
+  "    if (is_new || watch->interest != interest) {"
+  "    if (op->state == TF_AFD_PENDING && watch->interest != interest) {
+        struct tf_afd_op *second = tf_afd_blocks_get(&state->blocks);
+        tf_list_remove(&op->link);
+        op->watch = NULL;
+        op->is_zombie = true;
+        tf_afd_op_begin(second, watch, op->base);
+        watch->slot = second->index + 1;
+        op = second;
+    }
+    if (is_new || watch->interest != interest) {")
+nt_mutant(
+  a_second_request_after_forget
+  poller_afd.c
+  "had_port ? zombie_of(state, watch, base) : NULL"
+  "false ? zombie_of(state, watch, base) : NULL")
+
+# Readiness.
+nt_mutant(
+  a_packet_that_makes_nothing_dirty
+  poller_afd.c
+  "    make_dirty(state, op);
+    if (ready != 0) {"
+  "    if (ready != 0) {")
+nt_mutant(
+  a_new_interest_that_needs_no_cancel
+  afd_op.c
+  "if ((target & ~op->armed) != 0) {"
+  "if (false) {")
+nt_mutant(
+  receive_without_the_end
+  afd_op.c
+  "target |= TF_AFD_RECEIVE | TF_AFD_DISCONNECT | TF_AFD_ACCEPT"
+  "target |= TF_AFD_RECEIVE | TF_AFD_ACCEPT")
+nt_mutant(
+  send_without_refusal
+  afd_op.c
+  "target |= TF_AFD_SEND | TF_AFD_CONNECT_FAIL"
+  "target |= TF_AFD_SEND")
+nt_mutant(
+  a_reset_that_is_not_asked_for
+  afd_op.c
+  "return op->reset_told ? 0 : TF_AFD_ABORT;"
+  "return 0;")
+nt_mutant(
+  a_reset_told_for_ever
+  afd_op.c
+  "op->reset_told = was_reset_told || (events & TF_AFD_ABORT) != 0;"
+  "op->reset_told = was_reset_told;")
+nt_mutant(
+  an_end_that_stays_told
+  afd_op.c
+  "if ((interest & ~op->watch->interest & TF_POLL_READ) != 0) {"
+  "if (false) {")
+nt_mutant(
+  a_refused_request_that_is_forgotten
+  poller_afd.c
+  "tf_list_append_all(&state->dirty, &state->refused);"
+  "tf_list_init(&state->refused);")
+nt_mutant(
+  events_without_interest
+  afd_op.c
+  "ready |= interest & TF_POLL_READ;"
+  "ready |= TF_POLL_READ;")
+
+# Waits and wakes.
+nt_mutant(
+  trust_in_the_count_of_a_timeout
+  poller_afd.c
+  "*count_out = status == TF_NT_SUCCESS ? count : 0;"
+  "*count_out = count;")
+nt_mutant(
+  a_timeout_that_is_a_failure
+  poller_afd.c
+  "status != TF_NT_TIMEOUT && status != TF_NT_USER_APC"
+  "status != TF_NT_USER_APC")
+nt_mutant(
+  a_wait_that_trusts_the_timeout
+  poller_afd.c
+  "(packet_count > 0 || remaining_ns > 0)"
+  "packet_count > 0")
+nt_mutant(
+  a_timeout_rounded_down
+  poller_afd.c
+  "timeout_ns / TF_NT_TICK_NS + (timeout_ns % TF_NT_TICK_NS != 0 ? 1 : 0)"
+  "timeout_ns / TF_NT_TICK_NS")
+nt_mutant(
+  a_wake_flag_cleared_first
+  poller_afd.c
+  "    do {
+        reconcile(state, &found);"
+  "    do {
+        (void)atomic_exchange(&state->is_waking, false);
+        reconcile(state, &found);")
+nt_mutant(
+  a_wake_flag_never_cleared
+  poller_afd.c
+  "    if (found.is_woken) {
+        (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
+    }"
+  "")
+nt_mutant(
+  a_wake_that_is_tried_once
+  poller_afd.c
+  "i < TF_WAKE_ATTEMPTS_MAX"
+  "i < 1")

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// One seed's schedule: an application over the poller, its peers, a second thread, and what must hold.
+#ifndef TF_NT_SCHEDULE_H
+#define TF_NT_SCHEDULE_H
+
+#include <stdint.h>
+
+#include "nt/kernel.h"
+
+/// What all schedules together went through.
+struct schedule_totals {
+    uint64_t schedules;
+    uint64_t events;
+    uint64_t wakes;
+    uint64_t forgets;
+    uint64_t waits;
+    struct nt_counts counts;
+};
+
+/// Runs one. Returns the hash of what happened.
+uint64_t schedule_run(uint64_t seed, struct schedule_totals *totals);
+
+#endif
