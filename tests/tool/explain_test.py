@@ -45,12 +45,10 @@ def everything_is_listed_with_a_sentence(context: Context) -> None:
 @case
 def number_name_and_constant_lead_to_the_same(context: Context) -> None:
     for constant, number, name in statuses():
-        found = [
-            [entry for entry in explain(context, word) if entry["kind"] == "status"]
-            for word in (str(number), name, constant)
-        ]
-        assert found[0] == found[1] == found[2] and len(found[0]) == 1, found
-        equal((found[0][0]["number"], found[0][0]["name"]), (number, name))
+        entries = explain(context, str(number), name, constant)
+        found = [entry for entry in entries if entry["kind"] == "status"]
+        assert len(found) == 3 and found[0] == found[1] == found[2], found
+        equal((found[0]["number"], found[0]["name"]), (number, name))
 
 
 @case

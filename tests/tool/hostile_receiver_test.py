@@ -39,7 +39,7 @@ class Run:
 
     def __init__(self, context: Context, *arguments: str):
         self.process = subprocess.Popen(
-            [context.tool, "send", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*context.command, "send", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
     def end(self, code: int) -> Result:

@@ -193,6 +193,7 @@ def text_bytes_max_ends_a_channel_with_longer_texts(context: Context) -> None:
 
 @case
 def uds_mode_is_the_mode_of_the_path(context: Context) -> None:
+    context.need_unix_sockets()
     path = context.folder / "s"
     for mode in (0o600, 0o660, 0o777):
         server = context.serve("--listen", f"uds://{path}", f"--uds-mode={mode:o}")

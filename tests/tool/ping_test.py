@@ -169,9 +169,9 @@ def a_server_that_goes_or_says_bye_ends_the_pings_with_1(context: Context) -> No
 @case
 def sigint_and_sigterm_end_the_pings_with_a_summary(context: Context) -> None:
     server = context.serve_tcp()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in context.stop_signals:
         process = subprocess.Popen(
-            [context.tool, "ping", server.addresses[0], "--interval=20"],
+            [*context.command, "ping", server.addresses[0], "--interval=20"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -183,7 +183,7 @@ def sigint_and_sigterm_end_the_pings_with_a_summary(context: Context) -> None:
         check_sanitizers(err.decode())
         equal((process.returncode, err), (0, b""))
         contains(out.decode().splitlines()[-1], " answered, 0 lost; min")
-    server.end_well(2)
+    server.end_well(len(context.stop_signals))
 
 
 @case

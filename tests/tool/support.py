@@ -4,9 +4,14 @@
 A test is a function marked with @case. Its name is a sentence about behaviour and becomes the name
 of a CTest test; `--list` prints them all. Nothing here waits for time to pass: every wait is for an
 event, and has a deadline after which the test fails.
+
+The tool may be a program of another system, which an emulator runs (--emulator, --system). What a
+test says about POSIX alone is marked with @only_on_posix and its reason, and is a skipped test
+elsewhere.
 """
 import argparse
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -25,12 +30,36 @@ DEADLINE_S = 40.0
 # Where the sanitizers say that they found something; their exit status may look like one of ours.
 SANITIZER_MARKS = ("Sanitizer", "runtime error:")
 
-cases: dict[str, Callable[["Context"], None]] = {}
+SKIPPED = 77
+
+Case = Callable[["Context"], None]
+
+cases: dict[str, Case] = {}
 
 
-def case(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
+def case(function: Case) -> Case:
     cases[function.__name__] = function
     return function
+
+
+def skip(reason: str) -> None:
+    print(f"skipped: {reason}")
+    sys.exit(SKIPPED)
+
+
+def only_on_posix(reason: str) -> Callable[[Case], Case]:
+    """Stands below @case."""
+
+    def mark(function: Case) -> Case:
+        @functools.wraps(function)
+        def run(context: "Context") -> None:
+            if context.is_windows:
+                skip(reason)
+            function(context)
+
+        return run
+
+    return mark
 
 
 def equal(found: object, expected: object) -> None:
@@ -63,8 +92,12 @@ class Server:
 
     def __init__(self, context: "Context", command: str, *arguments: str, listeners: int):
         self.process = subprocess.Popen(
-            [context.tool, command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*context.command, command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=context.environment,
         )
+        self.stop_signal = context.stop_signals[-1]
         self.output = b""
         self.lines = [self.read_line() for _ in range(listeners)]
         self.addresses = [line.removeprefix("listening ") for line in self.lines]
@@ -81,9 +114,9 @@ class Server:
         line, _, self.output = self.output.partition(b"\n")
         return line.decode()
 
-    def end(self, signal_number: int = signal.SIGTERM) -> Result:
+    def end(self, signal_number: int | None = None) -> Result:
         """Sends the signal, and waits for the end."""
-        self.process.send_signal(signal_number)
+        self.process.send_signal(self.stop_signal if signal_number is None else signal_number)
         out, err = self.process.communicate(timeout=DEADLINE_S)
         check_sanitizers(err.decode())
         return Result(self.process.returncode, (self.output + out).decode(), err.decode())
@@ -98,15 +131,58 @@ class Server:
 
 
 class Context:
-    def __init__(self, tool: str, folder: pathlib.Path):
-        self.tool = tool
+    def __init__(
+        self,
+        command: list[str],
+        is_windows: bool,
+        folder: pathlib.Path,
+        environment: dict[str, str] | None = None,
+    ):
+        self.command = command
+        self.environment = environment
+        self.is_windows = is_windows
         self.folder = folder
         self.servers: list[Server] = []
+        # A tool of this machine's own system, where this one is of another.
+        self.native: Context | None = None
+        # SIGINT reaches a Windows program as Ctrl-C. Windows has nothing like SIGTERM.
+        self.stop_signals = [signal.SIGINT] if is_windows else [signal.SIGINT, signal.SIGTERM]
+
+    @functools.cached_property
+    def has_unix_sockets(self) -> bool:
+        """The tool says whether its system has them; POSIX has."""
+        if not self.is_windows:
+            return True
+        has_them = "no Unix sockets" not in self.run("echo", "uds:///nobody", code=3).err
+        if not has_them:
+            print("note: no Unix sockets here")
+        return has_them
+
+    def second_address(self, name: str) -> str:
+        """Where a server listens besides TCP: a Unix socket, or TCP again where there is none."""
+        return f"uds://{self.folder}/{name}" if self.has_unix_sockets else "tcp://127.0.0.1:0"
+
+    def need_unix_sockets(self) -> None:
+        if not self.has_unix_sockets:
+            skip("this system has no Unix sockets")
+
+    def words(self, posix: str) -> str:
+        """What POSIX says, or nothing in particular: Windows speaks the language of its user."""
+        return "" if self.is_windows else posix
+
+    @property
+    def words_of_nobody(self) -> str:
+        """What is said when nobody listens on a path."""
+        return "uds_path_not_found" if self.has_unix_sockets else "no Unix sockets"
 
     def run(self, *arguments: str, code: int = 0, **options) -> Result:
         """Runs the tool to its end, and checks its exit status."""
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        done = subprocess.run([self.tool, *arguments], timeout=DEADLINE_S, check=False, **options)
+        options = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "env": self.environment,
+        } | options
+        done = subprocess.run([*self.command, *arguments], timeout=DEADLINE_S, check=False, **options)
         result = Result(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
         check_sanitizers(result.err)
         assert result.code == code, f"exit status {result.code}, expected {code}: {result}"
@@ -121,8 +197,8 @@ class Context:
         return server
 
     def serve_both(self, *arguments: str) -> Server:
-        """A server on TCP and on a Unix socket."""
-        addresses = ("--listen", "tcp://127.0.0.1:0", "--listen", f"uds://{self.folder}/s")
+        """A server on TCP and, if there are any, on a Unix socket."""
+        addresses = ("--listen", "tcp://127.0.0.1:0", "--listen", self.second_address("s"))
         return self.serve(*addresses, *arguments)
 
     def serve_tcp(self) -> Server:
@@ -221,6 +297,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--tool")
+    parser.add_argument("--system", choices=("posix", "windows"), default="posix")
+    parser.add_argument("--emulator", default="", help="runs the tool")
+    parser.add_argument("--native-tool", help="the tool of this machine's own system")
     parser.add_argument("case", nargs="?")
     given = parser.parse_args()
     if given.list:
@@ -229,9 +308,16 @@ def main() -> None:
     # An unknown name is a KeyError, not a test that passes.
     function = cases[given.case]
     with tempfile.TemporaryDirectory() as folder:
-        context = Context(given.tool, pathlib.Path(folder))
+        command = [given.emulator, given.tool] if given.emulator else [given.tool]
+        context = Context(command, given.system == "windows", pathlib.Path(folder))
+        if given.native_tool is not None:
+            # The choice of a poller is meant for the other one.
+            environment = {k: v for k, v in os.environ.items() if k != "TOFU_POLLER"}
+            context.native = Context([given.native_tool], False, context.folder, environment)
         try:
             function(context)
         finally:
             context.kill_servers()
+            if context.native is not None:
+                context.native.kill_servers()
     sys.exit(0)

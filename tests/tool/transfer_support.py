@@ -45,14 +45,17 @@ def bytes_of(size: int) -> bytes:
 class Receiver:
     """A `tofu receive` with a folder of its own."""
 
-    def __init__(self, context: Context, *arguments: str, cleaned: bool = False):
+    def __init__(
+        self, context: Context, *arguments: str, cleaned: bool = False, folder: str = "in"
+    ):
         self.context = context
-        self.folder = context.folder / "in"
+        self.folder = context.folder / folder
         self.folder.mkdir(exist_ok=True)
         self.start(*arguments, cleaned=cleaned)
 
     def start(self, *arguments: str, cleaned: bool = False) -> None:
-        addresses = ("--listen", "tcp://127.0.0.1:0", "--listen", f"uds://{self.context.folder}/r")
+        second = self.context.second_address("r")
+        addresses = ("--listen", "tcp://127.0.0.1:0", "--listen", second)
         self.server: Server = self.context.serve(
             *addresses,
             str(self.folder),

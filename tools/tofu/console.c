@@ -12,6 +12,8 @@ void complain(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+    // Not everywhere it is written by itself.
+    fflush(stderr);
 }
 
 bool flush_output(void)

@@ -37,6 +37,8 @@ bool process_open(int *argc, char ***argv)
     // A line ends with LF everywhere, so that what reads our output need not know where it comes from.
     _setmode(_fileno(stdout), _O_BINARY);
     _setmode(_fileno(stderr), _O_BINARY);
+    // Without a buffer each letter would be a call of the system. Whoever writes to it flushes it.
+    setvbuf(stderr, NULL, _IOFBF, BUFSIZ);
     console_code_page = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
     arguments = read_arguments(argc);

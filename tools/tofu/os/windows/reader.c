@@ -106,7 +106,11 @@ FILE *reader_open_stream(const char *path)
         return NULL;
     }
     FILE *stream = _wfopen(wide, L"rb");
-    int error = errno;
+    // What the library says of a folder is that there is no permission.
+    DWORD attributes = stream == NULL ? GetFileAttributesW(wide) : 0;
+    bool is_folder =
+        attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+    int error = is_folder ? EISDIR : errno;
     free(wide);
     errno = error;
     return stream;
