@@ -7,6 +7,8 @@
 // A group may have any number of listeners. Their clients come out of the same tofu_group_wait(), each
 // on a channel of its own, and how they are connected makes no difference to the loop. What a server
 // wants to know of a client stands in the text headers of its HelloRequest.
+#define _POSIX_C_SOURCE 200809L
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -187,16 +189,28 @@ static void *run_clients(void *context)
     return is_fine ? NULL : context;
 }
 
-static bool demonstrate(struct node *server)
+static bool listen_for_demonstration(struct node *server)
 {
     // A name of its own for each run. A leading @ names Linux's abstract namespace, which leaves no file.
     struct timespec now = {0};
-    (void)timespec_get(&now, TIME_UTC);
+    clock_gettime(CLOCK_REALTIME, &now);
     char path[TOFU_ADDRESS_BYTES_MAX];
     snprintf(path, sizeof path, "uds://@tofu-%lld-%ld", (long long)now.tv_sec, now.tv_nsec);
     const char *const addresses[] = {"tcp://127.0.0.1:0", path};
+    if (open_listeners(server, 2, addresses)) {
+        return true;
+    }
+    // Other systems have no such namespace, or no Unix sockets. Two ports show the same.
+    const char *const ports[] = {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0"};
+    printf("two TCP ports instead\n");
+    node_close(server);
+    return node_open(server) && open_listeners(server, 2, ports);
+}
+
+static bool demonstrate(struct node *server)
+{
     pthread_t clients;
-    if (!open_listeners(server, 2, addresses) ||
+    if (!listen_for_demonstration(server) ||
         pthread_create(&clients, NULL, run_clients, server) != 0) {
         return false;
     }

@@ -7,6 +7,8 @@
 // A channel that has ended never comes back. A new HelloRequest opens a new one, with another number;
 // nothing else is left of the old one once its closing notice is here. Whether a question that was on
 // its way reached the server cannot be known, so only questions that may be asked twice are asked again.
+#define _POSIX_C_SOURCE 200809L
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -179,17 +181,48 @@ static bool run_client(const char *address)
 }
 
 // The demonstration: a server that breaks down after four answers, and is away for a while.
-#define LIFE_COUNT       3
-#define ANSWERS_PER_LIFE 4
+#define LIFE_COUNT         3
+#define ANSWERS_PER_LIFE   4
+#define COME_BACK_ATTEMPTS 50
 
-static bool listen_on(struct node *server, const char *address)
+// Opens a listener, and writes where it really is.
+static bool listen_on(
+    struct node *server, const char *address, char real_address[TOFU_ADDRESS_BYTES_MAX])
 {
     struct tofu_message *message = NULL;
     bool is_fine = is_ok(tofu_engine_get(server->engine, TOFU_ALWAYS, &message), "server: get") &&
                    is_ok(tofu_message_listen_on(message, address), "server: listen") &&
-                   is_ok(tofu_group_post(server->group, &message, NULL), "server: listen");
+                   is_ok(tofu_group_post(server->group, &message, NULL), "server: listen") &&
+                   is_ok(tofu_group_wait(server->group, 5 * SECOND, &message), "server: wait") &&
+                   message != NULL &&
+                   is_ok((enum tofu_status)tofu_message_header(message)->status, address);
+    const char *value = NULL;
+    size_t size = 0;
+    if (is_fine && tofu_message_find_text(message, "~listen_on", &value, &size)) {
+        snprintf(real_address, TOFU_ADDRESS_BYTES_MAX, "%.*s", (int)size, value);
+    }
     tofu_engine_put(server->engine, &message);
     return is_fine;
+}
+
+static bool can_listen(const char *address, char real_address[TOFU_ADDRESS_BYTES_MAX])
+{
+    struct node node;
+    bool is_fine = node_open(&node) && listen_on(&node, address, real_address);
+    node_close(&node);
+    return is_fine;
+}
+
+// Somewhere that is nobody else's, to listen on again and again.
+static bool choose_address(char address[TOFU_ADDRESS_BYTES_MAX])
+{
+    // A leading @ names Linux's abstract namespace, which leaves no file.
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    char name[TOFU_ADDRESS_BYTES_MAX];
+    snprintf(name, sizeof name, "uds://@tofu-%lld-%ld", (long long)now.tv_sec, now.tv_nsec);
+    // Other systems have no such namespace: there it is a port that is free now.
+    return can_listen(name, address) || can_listen("tcp://127.0.0.1:0", address);
 }
 
 // Returns false when there is no client any more.
@@ -220,17 +253,37 @@ static bool live(struct node *server, bool is_last_life)
     return true;
 }
 
+// Away: nobody listens. A group without channels is a fine place to wait.
+static bool rest(struct node *server)
+{
+    struct tofu_message *message = NULL;
+    bool is_fine = is_ok(tofu_group_wait(server->group, SECOND / 5, &message), "server: rest");
+    tofu_engine_put(server->engine, &message);
+    return is_fine;
+}
+
+// Stays away longer if somebody else has the port just now.
+static bool come_back(struct node *server, const char *address)
+{
+    char real_address[TOFU_ADDRESS_BYTES_MAX];
+    for (int attempt = 0; attempt < COME_BACK_ATTEMPTS; attempt++) {
+        if (!node_open(server) || !rest(server)) {
+            return false;
+        }
+        if (listen_on(server, address, real_address)) {
+            return true;
+        }
+        node_close(server);
+    }
+    return false;
+}
+
 static void *run_server(void *context)
 {
     const char *address = context;
     for (int life = 1; life <= LIFE_COUNT; life++) {
-        struct node server;
-        bool goes_on = node_open(&server);
-        // Away: nobody listens. A group without channels is a fine place to wait.
-        struct tofu_message *message = NULL;
-        goes_on = goes_on && is_ok(tofu_group_wait(server.group, SECOND / 5, &message), "wait") &&
-                  listen_on(&server, address) && live(&server, life == LIFE_COUNT);
-        tofu_engine_put(server.engine, &message);
+        struct node server = {0};
+        bool goes_on = come_back(&server, address) && live(&server, life == LIFE_COUNT);
         // Without a shutdown before, this resets every connection: for the client a breakdown.
         node_close(&server);
         if (!goes_on) {
@@ -243,13 +296,9 @@ static void *run_server(void *context)
 
 static bool demonstrate(void)
 {
-    // A name of its own for each run. A leading @ names Linux's abstract namespace, which leaves no file.
-    struct timespec now = {0};
-    (void)timespec_get(&now, TIME_UTC);
-    char address[TOFU_ADDRESS_BYTES_MAX];
-    snprintf(address, sizeof address, "uds://@tofu-%lld-%ld", (long long)now.tv_sec, now.tv_nsec);
+    char address[TOFU_ADDRESS_BYTES_MAX] = "";
     pthread_t server;
-    if (pthread_create(&server, NULL, run_server, address) != 0) {
+    if (!choose_address(address) || pthread_create(&server, NULL, run_server, address) != 0) {
         return false;
     }
     bool is_fine = run_client(address);

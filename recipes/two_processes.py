@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Callable
 
 DEADLINE_S = 40
 
@@ -37,21 +38,21 @@ PAIRS = {
 }
 
 
-def run(pair: str, folder: str) -> None:
+def run(pair: str, command_of: Callable[[list[str]], list[str]]) -> None:
     server_arguments, client_arguments, ends_itself = PAIRS[pair]
-    program, *rest = server_arguments
-    server = subprocess.Popen([f"{folder}/{program}", *rest], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command_of(server_arguments), stdout=subprocess.PIPE, text=True)
     # Its end ends our reading too, so nothing here can wait for ever.
     watch = threading.Timer(DEADLINE_S, server.kill)
     watch.start()
     try:
         word, address = server.stdout.readline().split()
         assert word == "listening", word
-        program, *rest = client_arguments(address)
-        client = subprocess.run([f"{folder}/{program}", *rest], timeout=DEADLINE_S, check=False)
+        command = command_of(client_arguments(address))
+        client = subprocess.run(command, timeout=DEADLINE_S, check=False)
         assert client.returncode == 0, f"the client ended with {client.returncode}"
         if not ends_itself:
-            server.send_signal(signal.SIGTERM)
+            # What Ctrl-C sends; there is nothing else that both POSIX and Windows know.
+            server.send_signal(signal.SIGINT)
         print(server.stdout.read())
         assert server.wait() == 0, f"the server ended with {server.returncode}"
     finally:
@@ -65,8 +66,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("pair", choices=PAIRS)
     parser.add_argument("--folder", required=True)
+    parser.add_argument("--suffix", default="", help="of the programs' names")
+    parser.add_argument("--emulator", default="", help="runs programs of another system")
     given = parser.parse_args()
-    run(given.pair, given.folder)
+
+    def command_of(arguments: list[str]) -> list[str]:
+        program, *rest = arguments
+        command = [f"{given.folder}/{program}{given.suffix}", *rest]
+        return [given.emulator, *command] if given.emulator else command
+
+    run(given.pair, command_of)
     sys.exit(0)
 
 

@@ -7,7 +7,7 @@
                of a printf-like function
     system     no system header outside src/os/*/ (library; check_layers.py knows the details)
     assert     the library asserts with TF_ASSERT, which a release leaves out
-    sleep      a test waits for what it needs, never for time to pass
+    sleep      a test or a lab waits for what it needs, never for time to pass
     spdx       the first line names the licence
     comment    C files are commented with // only
     todo       a TODO has an issue number: TODO(#12)
@@ -92,7 +92,7 @@ def check_assert(source: Source) -> Iterator[Finding]:
 
 def check_sleep(source: Source) -> Iterator[Finding]:
     pattern = SLEEP if source.is_c else SCRIPT_SLEEP
-    if source.path.startswith("tests/"):
+    if source.path.startswith(("tests/", "lab/")):
         for match in pattern.finditer(source.code):
             line = source.code.count("\n", 0, match.start()) + 1
             yield Finding(source.path, line, "sleep", "wait for the event, with a deadline")
@@ -166,7 +166,7 @@ CHECKS = (check_sleep, check_licence, check_todo, check_file_length)
 
 def scripts(root: pathlib.Path) -> Iterator[Source]:
     """What is no C but has rules too: CMake files, the Makefile and programs in other languages."""
-    folders = ("cmake", "scripts", ".ci", "src", "tools", "recipes", "tests", "bench", "fuzz", "models")
+    folders = ("cmake", "scripts", ".ci", "src", "tools", "recipes", "tests", "bench", "fuzz", "lab", "models")
     candidates = list(root.glob("*"))
     for folder in folders:
         candidates += sorted((root / folder).rglob("*"))
@@ -239,6 +239,7 @@ PLANTS = [
     Plant("sleep", "tests/unit/a.c", C + "    usleep(10);\n"),
     Plant("sleep", "tests/unit/a.c", C + "    nanosleep(&t, NULL);\n"),
     Plant("sleep", "tests/unit/a.c", C + "    thrd_sleep(&t, NULL);\n"),
+    Plant("sleep", "lab/windows/a.c", C + "Sleep(1);\n"),
     Plant("sleep", "tests/system/a.py", SCRIPT + "time.sleep(1)\n"),
     Plant("sleep", "tests/system/a.sh", SCRIPT + "run & sleep 1\n"),
     Plant("spdx", "src/wire/a.c", "int x;\n"),

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from typing import Callable, Iterator, NamedTuple
 
-CODE_FOLDERS = ("include", "src", "tools", "recipes", "tests", "bench", "fuzz")
+CODE_FOLDERS = ("include", "src", "tools", "recipes", "tests", "bench", "fuzz", "lab")
 
 # C11, section 7. Those in SERVICES are standard, but ask the system for something.
 STANDARD_HEADERS = frozenset(
