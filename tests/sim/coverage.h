@@ -39,6 +39,7 @@
     X(SIM_BLOCKED, "F21", "callers that were parked")                                              \
     X(SIM_SILENCE, "F25", "deliveries, connects and names that took minutes")                      \
     X(SIM_NEXT_ADDRESS, "F25", "names with a first address where nobody listens")                  \
+    X(SIM_NAME_UNANSWERED, "F25", "names that nobody ever answers for")                            \
     X(SIM_POLLER_FAILED, "F28", "pollers that failed")                                             \
     X(SIM_EVENT_INVENTED, "F16", "events that nothing caused")
 

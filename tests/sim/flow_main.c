@@ -159,14 +159,6 @@ static int run(const struct arguments *arguments)
     return 0;
 }
 
-// Once a block this large was given back, the C library keeps what it has: otherwise it would return the
-// memory of every world to the system, and every page would be fetched anew.
-static void warm_up(void)
-{
-    void *volatile memory = malloc(16u << 20);
-    free(memory);
-}
-
 int main(int count, char **texts)
 {
     struct arguments arguments = {.seed = 1, .count = 1};
@@ -177,7 +169,6 @@ int main(int count, char **texts)
             "[--plant DEFECT [--fail]]\n");
         return 2;
     }
-    warm_up();
     signal(SIGABRT, say_seed);
     signal(SIGSEGV, say_seed);
     static char replay[80] = "sim_flows";

@@ -23,12 +23,20 @@ static struct listener *choose_server(struct flow *flow)
 static void choose_address(struct flow *flow, const struct listener *server, char *text_out)
 {
     static const char *const hosts[] = {
-        "localhost", "server.sim", "second.sim", "away.sim", "none"};
+        "localhost",
+        "server.sim",
+        "second.sim",
+        "both.sim",
+        "many.sim",
+        "hole.sim",
+        "away.sim",
+        "mute.sim",
+        "none"};
     snprintf(text_out, TOFU_ADDRESS_BYTES_MAX, "%s", server->address);
     struct tofu_address address;
     posting_must(tofu_address_parse(server->address, &address), "address_parse");
     if (address.transport == TOFU_TCP && sim_chance(300)) {
-        const char *host = hosts[sim_below(flow->is_gentle ? 2 : 5)];
+        const char *host = hosts[sim_below(flow->is_gentle ? 2 : 9)];
         snprintf(text_out, TOFU_ADDRESS_BYTES_MAX, "tcp|%s|%u", host, (unsigned)address.port);
     }
 }

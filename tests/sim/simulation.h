@@ -67,6 +67,12 @@ struct tf_sim_config {
 void sim_begin(uint64_t seed);
 struct tf_sim_config *sim_config(void);
 
+/// From here on chance goes as in another world that was reseeded with the same number.
+void sim_reseed(uint64_t seed);
+
+/// Moves the clock as if the machine had been asleep: nobody gets a turn meanwhile.
+void sim_leap(uint64_t span_ns);
+
 /// Ends the world: fails if anything is left that should have been closed, joined or freed.
 void sim_end(void);
 

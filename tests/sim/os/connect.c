@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The connecting side: at once, after a while, later perhaps, or never.
+#include <string.h>
+
 #include "os/clock.h"
 #include "os/poller.h"
 #include "sim/os/address.h"
@@ -68,7 +70,8 @@ static enum tf_connect connect_unix(
     return TF_CONNECT_DONE;
 }
 
-static enum tf_connect connect_tcp(const struct tf_endpoint *endpoint, tf_socket *socket_out)
+static enum tf_connect connect_tcp(
+    const struct tf_endpoint *endpoint, const struct tofu_address *address, tf_socket *socket_out)
 {
     struct sim_connection *connection = create(endpoint, false);
     *socket_out = connection->ends[0].socket;
@@ -77,7 +80,9 @@ static enum tf_connect connect_tcp(const struct tf_endpoint *endpoint, tf_socket
         establish(connection, listener);
         return TF_CONNECT_DONE;
     }
-    sim_due_set(&connection->connecting, sim_now() + sim_delay(), arrive);
+    if (strcmp(address->host, SIM_SILENT_HOST) != 0) {
+        sim_due_set(&connection->connecting, sim_now() + sim_delay(), arrive);
+    }
     return TF_CONNECT_PENDING;
 }
 
@@ -95,7 +100,7 @@ enum tf_connect tf_socket_connect(
     if (address.transport == TOFU_UDS) {
         return connect_unix(endpoint, socket_out, status_out, error_out);
     }
-    return connect_tcp(endpoint, socket_out);
+    return connect_tcp(endpoint, &address, socket_out);
 }
 
 enum tf_connect tf_socket_connect_finish(

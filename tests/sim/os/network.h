@@ -27,6 +27,9 @@ enum sim_error {
     SIM_ERROR_TOO_MANY,
 };
 
+/// Who connects there hears nothing, ever.
+#define SIM_SILENT_HOST "10.0.0.66"
+
 enum sim_state { SIM_CONNECTING, SIM_OPEN, SIM_BROKEN };
 
 /// One end, with what travels towards it.

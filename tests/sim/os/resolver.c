@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "sim/coverage.h"
 #include "sim/os/address.h"
+#include "sim/os/network.h"
 #include "sim/os/world.h"
 
 struct tf_query {
@@ -19,15 +20,22 @@ struct tf_query {
     struct sim_due due;
 };
 
-/// The first host of a name may be one where nobody listens.
+#define HOSTS_MAX 3
+
+/// The first hosts of a name may be some where nobody listens, or SIM_SILENT_HOST. One without hosts is
+/// asked for and never answered.
 static const struct {
     const char *name;
-    const char *hosts[2];
+    const char *hosts[HOSTS_MAX];
 } names[] = {
-    {"localhost", {"127.0.0.1", NULL}},
-    {"server.sim", {"127.0.0.1", NULL}},
+    {"localhost", {"127.0.0.1"}},
+    {"server.sim", {"127.0.0.1"}},
     {"second.sim", {"10.0.0.99", "127.0.0.1"}},
-    {"away.sim", {"10.0.0.99", NULL}},
+    {"both.sim", {"::1", "127.0.0.1"}},
+    {"many.sim", {"10.0.0.98", "10.0.0.99", "::1"}},
+    {"hole.sim", {SIM_SILENT_HOST, "127.0.0.1"}},
+    {"away.sim", {"10.0.0.99"}},
+    {"mute.sim", {NULL}},
 };
 
 static uint64_t open_queries;
@@ -39,24 +47,26 @@ static void add_host(struct tf_resolution *resolution, const char *host, uint16_
     sim_endpoint_write(&address, &resolution->endpoints[resolution->endpoint_count++]);
 }
 
-static void resolve(struct tf_resolution *resolution, const struct tofu_address *address)
+// Returns whether there will ever be an answer.
+static bool resolve(struct tf_resolution *resolution, const struct tofu_address *address)
 {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i].name, address->host) != 0) {
             continue;
         }
         sim_cover(SIM_NEXT_ADDRESS, names[i].hosts[1] != NULL);
-        for (size_t j = 0; j < 2 && names[i].hosts[j] != NULL; j++) {
+        for (size_t j = 0; j < HOSTS_MAX && names[i].hosts[j] != NULL; j++) {
             add_host(resolution, names[i].hosts[j], address->port);
         }
-        return;
+        return names[i].hosts[0] != NULL;
     }
     if (sim_host_is_numeric(address->host, false)) {
         add_host(resolution, address->host, address->port);
-        return;
+        return true;
     }
     resolution->status = TOFU_INVALID_ADDRESS;
     snprintf(resolution->detail, sizeof resolution->detail, "no such simulated name");
+    return true;
 }
 
 static void answer(struct sim_due *due)
@@ -73,8 +83,11 @@ enum tofu_status tf_query_open(
     struct tf_query *made = sim_memory(1, sizeof *made);
     made->done = done;
     made->context = context;
-    resolve(&made->resolution, address);
-    sim_due_set(&made->due, sim_now() + sim_delay(), answer);
+    if (resolve(&made->resolution, address)) {
+        sim_due_set(&made->due, sim_now() + sim_delay(), answer);
+    } else {
+        sim_cover(SIM_NAME_UNANSWERED, 1);
+    }
     open_queries++;
     *query = made;
     return TOFU_OK;

@@ -368,6 +368,13 @@ void sim_schedule_begin(void)
     schedule.check = NULL;
 }
 
+// What was drawn for later is drawn anew.
+void sim_schedule_reseed(void)
+{
+    schedule.calls_to_preemption = 0;
+    schedule.last = NULL;
+}
+
 void sim_schedule_end(void)
 {
     for (size_t i = 0; i < schedule.actor_count; i++) {

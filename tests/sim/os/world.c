@@ -105,6 +105,12 @@ void sim_begin(uint64_t seed)
     sim_network_begin();
 }
 
+void sim_reseed(uint64_t seed)
+{
+    world.random_state = seed;
+    sim_schedule_reseed();
+}
+
 void sim_end(void)
 {
     sim_schedule_end();
@@ -129,6 +135,11 @@ uint64_t sim_now(void)
 void sim_time_add(uint64_t span_ns)
 {
     world.now_ns += span_ns;
+}
+
+void sim_leap(uint64_t span_ns)
+{
+    sim_time_add(span_ns);
 }
 
 void sim_time_reach(uint64_t at_ns)

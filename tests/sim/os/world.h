@@ -56,6 +56,7 @@ void sim_memory_begin(void);
 void sim_memory_end(void);
 void sim_schedule_begin(void);
 void sim_schedule_end(void);
+void sim_schedule_reseed(void);
 void sim_locks_begin(void);
 void sim_locks_end(void);
 void sim_events_begin(void);
