@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: MIT
+// Slow, greedy and silent peers in virtual time: F7 to F12, each step by step over all kinds of pollers.
+#include "sim/pair.h"
+
+#define SEEDS 60
+
+/// Turns that an engine may take in a minute in which nothing can go on.
+#define IDLE_TURNS_MAX 20
+
+static uint8_t frame[RAW_FRAME_BYTES_MAX];
+
+// The next message that is no notice of an empty budget.
+static struct tofu_message *take_regular(struct tofu_engine *engine, struct tofu_group *group)
+{
+    struct tofu_message *message = pair_take(group);
+    while (tofu_message_header(message)->status == TOFU_POOL_EMPTY) {
+        tofu_engine_put(engine, &message);
+        message = pair_take(group);
+    }
+    return message;
+}
+
+// Spurious events are turns for nothing, and no fault of the engine.
+static void begin_quiet(uint64_t seed)
+{
+    pair_begin(seed);
+    sim_config()->spurious_rate = 0;
+}
+
+// Full has to mean that nobody reads, not that the network is slow.
+static void use_fair_buffers(void)
+{
+    sim_config()->buffer_bytes_min = 256;
+    sim_config()->buffer_bytes_max = 4096;
+}
+
+// The time that a test measures shall not be the network's.
+static void use_wide_buffers(void)
+{
+    sim_config()->buffer_bytes_min = 65536;
+    sim_config()->buffer_bytes_max = 65536;
+    sim_config()->delay_ns_max = 0;
+    sim_config()->split_rate = 0;
+}
+
+// Sends byte after byte until the server's group has a message; returns when that was.
+static uint64_t drip_until_told(struct pair *pair, tf_socket raw, size_t size, uint64_t every_ns)
+{
+    struct tofu_message *message = NULL;
+    for (size_t i = 0; message == NULL; i++) {
+        assert_true(i < size);
+        (void)raw_send(raw, frame + i, 1);
+        assert_int_equal(tofu_group_wait(pair->server, every_ns, &message), TOFU_OK);
+    }
+    assert_int_equal(tofu_message_header(message)->status, TOFU_CHANNEL_CLOSED);
+    tofu_engine_put(pair->server_engine, &message);
+    return sim_now();
+}
+
+static void f7_a_dripping_message_ends_at_its_deadline_whatever_the_drip(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        const struct tofu_options options = {.frame_timeout_ns = seed * TF_SECOND};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        tf_socket raw;
+        (void)raw_join(&pair, &raw);
+        size_t size = raw_frame(frame, TOFU_REQUEST, 5, false, NULL, 1000);
+        uint64_t begin_ns = sim_now();
+
+        uint64_t end_ns = drip_until_told(&pair, raw, size, seed * TF_SECOND / 50);
+
+        assert_true(end_ns - begin_ns >= seed * TF_SECOND);
+        assert_true(end_ns - begin_ns <= seed * TF_SECOND + 20 * TF_MILLISECOND);
+        tf_socket_close(raw);
+        pair_close(&pair);
+    }
+}
+
+static void f7_drips_that_hold_the_budget_give_way_after_a_second(void **state)
+{
+    (void)state;
+    enum { DRIPS = 8, MESSAGES = 100 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        use_wide_buffers();
+        const struct tofu_options options = {.pool_messages_max = DRIPS};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+        tf_socket drips[DRIPS];
+        (void)raw_frame(frame, TOFU_REQUEST, 5, false, NULL, 1000);
+        for (int i = 0; i < DRIPS; i++) {
+            (void)raw_join(&pair, &drips[i]);
+        }
+        for (int i = 0; i < DRIPS; i++) {
+            assert_true(raw_send(drips[i], frame, 100));
+        }
+        pair_pass(100 * TF_MILLISECOND);
+        assert_int_equal(pair_stats(pair.server_engine).messages_incoming, DRIPS);
+        uint64_t begin_ns = sim_now();
+
+        uint64_t received = 0;
+        for (uint64_t id = 1; id <= MESSAGES; id++) {
+            pair_post(
+                pair.client,
+                pair_message(pair.client_engine, TOFU_REQUEST, pair.client_channel, id, 10));
+        }
+        while (received < MESSAGES) {
+            struct tofu_message *message = take_regular(pair.server_engine, pair.server);
+            if (tofu_message_header(message)->status == TOFU_OK) {
+                assert_int_equal(tofu_message_header(message)->id, ++received);
+            }
+            tofu_engine_put(pair.server_engine, &message);
+        }
+
+        assert_true(sim_now() - begin_ns <= 1500 * TF_MILLISECOND);
+        assert_true(pair_stats(pair.server_engine).deadlines_missed >= 1);
+        for (int i = 0; i < DRIPS; i++) {
+            tf_socket_close(drips[i]);
+        }
+        pair_close(&pair);
+    }
+}
+
+// Posts until the queue is full; returns how many were accepted.
+static uint64_t post_until_full(
+    struct tofu_engine *engine, struct tofu_group *group, uint16_t channel, size_t body_bytes)
+{
+    for (uint64_t id = 1;; id++) {
+        struct tofu_message *message = pair_message(engine, TOFU_REQUEST, channel, id, body_bytes);
+        enum tofu_status status = TOFU_OK;
+        for (int i = 0; i < 20; i++) { // The network may still be making room.
+            status = tofu_group_post(group, &message, NULL);
+            if (status == TOFU_OK) {
+                break;
+            }
+            assert_int_equal(status, TOFU_QUEUE_FULL);
+            pair_pass(100 * TF_MILLISECOND);
+        }
+        if (status != TOFU_OK) {
+            tofu_engine_put(engine, &message);
+            return id - 1;
+        }
+    }
+}
+
+// Nothing moves for a minute: no memory, and no turns.
+static void expect_a_quiet_minute(const struct tofu_engine *engine)
+{
+    uint64_t bytes = sim_allocated_bytes();
+    uint64_t turns = pair_stats(engine).turns;
+    pair_pass(60 * TF_SECOND);
+    assert_int_equal(sim_allocated_bytes(), bytes);
+    assert_true(pair_stats(engine).turns - turns <= IDLE_TURNS_MAX);
+}
+
+static void f8_an_application_that_never_receives_stops_the_sender_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        begin_quiet(seed);
+        use_fair_buffers();
+        const struct tofu_options server_options = {.pool_messages_max = 8};
+        const struct tofu_options client_options = {.send_queue_messages_max = 4};
+        pair_open(&pair, seed, &server_options, &client_options);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+
+        uint64_t accepted =
+            post_until_full(pair.client_engine, pair.client, pair.client_channel, 3000);
+
+        assert_true(accepted >= 8 + 4 - 1); // The eighth may be unfinished, and in the queue, too.
+        assert_int_equal(pair_stats(pair.server_engine).messages_incoming, 8);
+        expect_a_quiet_minute(pair.server_engine);
+        for (uint64_t id = 1; id <= accepted; id++) {
+            struct tofu_message *message = take_regular(pair.server_engine, pair.server);
+            assert_int_equal(tofu_message_header(message)->id, id);
+            tofu_engine_put(pair.server_engine, &message);
+        }
+        pair_close(&pair);
+    }
+}
+
+static void f9_a_peer_that_never_reads_fills_one_queue_and_all_comes_back(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        begin_quiet(seed);
+        use_fair_buffers();
+        const struct tofu_options options = {
+            .send_queue_messages_max = 6, .close_timeout_ns = seed * TF_SECOND};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        tf_socket raw;
+        uint16_t channel = raw_join(&pair, &raw);
+
+        uint64_t accepted = post_until_full(pair.server_engine, pair.server, channel, 3000);
+        expect_a_quiet_minute(pair.server_engine);
+        uint64_t sent = pair_stats(pair.server_engine).messages_sent;
+        pair_post(pair.server, pair_message(pair.server_engine, TOFU_BYE_REQUEST, channel, 900, 0));
+        uint64_t begin_ns = sim_now();
+
+        assert_int_equal(accepted - sent, 6);
+        for (uint64_t id = sent + 1; id <= accepted + 1; id++) {
+            struct tofu_message *message = pair_take(pair.server);
+            const struct tofu_header *header = tofu_message_header(message);
+            size_t body_bytes = 0;
+            (void)tofu_message_body(message, &body_bytes);
+            assert_int_equal(header->status, TOFU_TIMED_OUT);
+            assert_int_equal(header->id, id <= accepted ? id : 900);
+            assert_int_equal(body_bytes, id <= accepted ? 3000 : 0);
+            tofu_engine_put(pair.server_engine, &message);
+        }
+        pair_expect_closed(pair.server_engine, pair.server, channel, TOFU_TIMED_OUT);
+        assert_true(sim_now() - begin_ns >= seed * TF_SECOND);
+        assert_true(sim_now() - begin_ns <= seed * TF_SECOND + TF_MILLISECOND);
+        tf_socket_close(raw);
+        pair_close(&pair);
+    }
+}
+
+/// One of two applications that ask all the time and answer everything.
+struct talker {
+    struct tofu_engine *engine;
+    struct tofu_group *group;
+    uint16_t channel;
+    uint64_t next_id;
+    uint64_t answers;            ///< received
+    struct tofu_message *answer; ///< that waits for room
+};
+
+static void post_if_room(struct talker *talker, struct tofu_message **message)
+{
+    enum tofu_status status = tofu_group_post(talker->group, message, NULL);
+    assert_true(status == TOFU_OK || status == TOFU_QUEUE_FULL);
+}
+
+// Answers go first, one at a time, in a message of their own: whoever kept the question while there is no
+// room would hold the very budget that the other side needs. What is asked meanwhile gets no answer.
+static void receive(struct talker *talker)
+{
+    struct tofu_message *message = NULL;
+    assert_int_equal(tofu_group_wait(talker->group, 0, &message), TOFU_OK);
+    if (message == NULL) {
+        return;
+    }
+    struct tofu_header *header = tofu_message_header(message);
+    bool is_regular = header->status == TOFU_OK;
+    talker->answers += is_regular && header->opcode == TOFU_RESPONSE ? 1 : 0;
+    if (is_regular && header->opcode == TOFU_REQUEST && talker->answer == NULL) {
+        talker->answer =
+            pair_message(talker->engine, TOFU_RESPONSE, talker->channel, header->id, 200);
+    }
+    tofu_engine_put(talker->engine, &message);
+}
+
+static void talk(struct talker *talker)
+{
+    receive(talker);
+    if (talker->answer != NULL) {
+        post_if_room(talker, &talker->answer);
+        return;
+    }
+    struct tofu_message *question =
+        pair_message(talker->engine, TOFU_REQUEST, talker->channel, talker->next_id++, 200);
+    post_if_room(talker, &question);
+    tofu_engine_put(talker->engine, &question);
+}
+
+static void f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        use_fair_buffers();
+        const struct tofu_options options = {
+            .pool_messages_max = 1 + seed % 3, .send_queue_messages_max = 1 + seed % 4};
+        pair_open(&pair, seed, &options, &options);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+        struct talker server = {pair.server_engine, pair.server, pair.server_channel, 1, 0, NULL};
+        struct talker client = {pair.client_engine, pair.client, pair.client_channel, 1, 0, NULL};
+
+        for (int i = 0; i < 1000000 && (server.answers < 100 || client.answers < 100); i++) {
+            talk(&server);
+            talk(&client);
+            pair_pass(TF_MILLISECOND / 100);
+        }
+
+        assert_true(server.answers >= 100 && client.answers >= 100);
+        tofu_engine_put(pair.server_engine, &server.answer);
+        tofu_engine_put(pair.client_engine, &client.answer);
+        pair_close(&pair);
+    }
+}
+
+static void f11_who_floods_waits_in_line_like_everybody(void **state)
+{
+    (void)state;
+    enum { FLOOD = 400, HONEST = 20, GAP_MAX = 4 };
+    uint64_t widest = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        use_wide_buffers();
+        const struct tofu_options options = {.pool_messages_max = 4, .turn_bytes_max = 4096};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+        uint16_t flood = pair.client_channel;
+        pair_connect(&pair);
+        for (uint64_t id = 1; id <= FLOOD; id++) {
+            pair_post(pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, flood, id, 2000));
+        }
+        pair_pass(TF_SECOND);
+        for (uint64_t id = 1001; id <= 1000 + HONEST; id++) {
+            pair_post(
+                pair.client,
+                pair_message(pair.client_engine, TOFU_SIGNAL, pair.client_channel, id, 100));
+        }
+        pair_pass(TF_SECOND);
+
+        uint64_t gap = 0;
+        for (uint64_t honest = 0; honest < HONEST;) {
+            struct tofu_message *message = take_regular(pair.server_engine, pair.server);
+            bool is_honest = tofu_message_header(message)->id > 1000;
+            honest += is_honest ? 1 : 0;
+            gap = is_honest ? 0 : gap + 1;
+            widest = gap > widest && honest > 0 ? gap : widest;
+            tofu_engine_put(pair.server_engine, &message);
+            pair_pass(TF_MILLISECOND);
+        }
+        pair_close(&pair);
+    }
+    print_message("at most %llu of the flood between two\n", (unsigned long long)widest);
+    assert_true(widest <= GAP_MAX);
+}
+
+static void f12_without_descriptors_a_listener_rests_and_is_back_within_a_second(void **state)
+{
+    (void)state;
+    enum { CALLERS = 40 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        begin_quiet(seed);
+        sim_config()->backlog_max = CALLERS;
+        pair_open(&pair, seed, NULL, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        sim_config()->exhausted_rate = 1000;
+        tf_socket callers[CALLERS];
+        for (int i = 0; i < CALLERS; i++) {
+            callers[i] = raw_knock(pair.address);
+        }
+        uint64_t turns = pair_stats(pair.server_engine).turns;
+        pair_pass(TF_SECOND);
+
+        assert_true(pair_stats(pair.server_engine).turns - turns <= 20);
+        assert_true(pair_stats(pair.server_engine).accepts_failed >= 5);
+        pair_expect(pair.server_engine, pair.server, TOFU_SIGNAL, TOFU_ACCEPT_FAILED);
+        pair_expect_nothing(pair.server);
+        sim_config()->exhausted_rate = 0;
+        uint64_t begin_ns = sim_now();
+        tf_socket raw;
+        (void)raw_join(&pair, &raw);
+        assert_true(sim_now() - begin_ns <= TF_SECOND);
+        tf_socket_close(raw);
+        for (int i = 0; i < CALLERS; i++) {
+            tf_socket_close(callers[i]);
+        }
+        pair_close(&pair);
+    }
+}
+
+static void f12_a_full_table_turns_callers_away_until_there_is_room(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        const struct tofu_options options = {.channels_max = 2};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        tf_socket raw;
+        uint16_t channel = raw_join(&pair, &raw);
+
+        uint16_t refused = pair_hello(pair.client_engine, pair.client, pair.address);
+        struct tofu_message *message = pair_take(pair.client);
+        if (tofu_message_header(message)->opcode ==
+            TOFU_HELLO_RESPONSE) { // It was not sent in time.
+            tofu_engine_put(pair.client_engine, &message);
+            message = pair_take(pair.client);
+        }
+        assert_int_equal(tofu_message_header(message)->channel, refused);
+        assert_int_equal(tofu_message_header(message)->status, TOFU_CHANNEL_CLOSED);
+        tofu_engine_put(pair.client_engine, &message);
+        tf_socket_close(raw);
+        pair_expect_closed(pair.server_engine, pair.server, channel, TOFU_PEER_DISCONNECTED);
+
+        pair_connect(&pair);
+        pair_close(&pair);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f7_a_dripping_message_ends_at_its_deadline_whatever_the_drip),
+        cmocka_unit_test(f7_drips_that_hold_the_budget_give_way_after_a_second),
+        cmocka_unit_test(
+            f8_an_application_that_never_receives_stops_the_sender_and_nothing_is_lost),
+        cmocka_unit_test(f9_a_peer_that_never_reads_fills_one_queue_and_all_comes_back),
+        cmocka_unit_test(f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop),
+        cmocka_unit_test(f11_who_floods_waits_in_line_like_everybody),
+        cmocka_unit_test(f12_without_descriptors_a_listener_rests_and_is_back_within_a_second),
+        cmocka_unit_test(f12_a_full_table_turns_callers_away_until_there_is_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
