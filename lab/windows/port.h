@@ -13,6 +13,7 @@ struct port_batch {
     ULONG count;
 };
 
+/// A port for one thread at a time. The caller closes it.
 HANDLE port_open(void);
 
 /// Completions on `file` come with `key`.
