@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "hostile/measure.h"
-#include "support/child.h"
+#include "support/posix/forked_child.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 
@@ -135,7 +135,7 @@ static void forks_under_load_answer_at_once_and_leave_the_parent_alone(void **st
 
     for (uint64_t i = 0; i < forks; i++) {
         struct child child;
-        child_start(&child, use_inherited, &inherited);
+        child_fork(&child, use_inherited, &inherited);
         assert_int_equal(child_join(&child), 0);
     }
 
@@ -164,7 +164,7 @@ static void a_listener_that_a_child_destroys_goes_on_listening(void **state)
     struct inheritance inherited = {
         link->server, side_message(&link->server, TOFU_SIGNAL, 5, "inherited")};
     struct child child;
-    child_start(&child, use_inherited, &inherited);
+    child_fork(&child, use_inherited, &inherited);
     assert_int_equal(child_join(&child), 0);
 
     side_put(&link->server, inherited.message);
@@ -249,7 +249,7 @@ static void a_childs_own_engine_works_beside_the_inherited_one(void **state)
         link->client, side_message(&link->client, TOFU_SIGNAL, 5, "inherited")};
     struct child child;
 
-    child_start(&child, use_own_engine, &inherited);
+    child_fork(&child, use_own_engine, &inherited);
 
     assert_int_equal(child_join(&child), 0);
     side_put(&link->client, inherited.message);
@@ -271,7 +271,7 @@ static int exec_list(void *argument, int tell)
 static void list_after_exec(char *text)
 {
     struct child child;
-    child_start(&child, exec_list, NULL);
+    child_fork(&child, exec_list, NULL);
     child_read_line(&child, text, LIST_BYTES_MAX);
     assert_int_equal(child_join(&child), 0);
 }

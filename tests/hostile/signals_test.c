@@ -177,7 +177,7 @@ static void a_thread_that_waits_is_not_woken_by_signals(void **state)
     worker_start(&waiter.worker, wait_for_ever, &waiter);
 
     for (uint64_t i = 0; i < count; i++) {
-        assert_int_equal(pthread_kill(waiter.worker.thread, SIGUSR1), 0);
+        assert_int_equal(pthread_kill(waiter.worker.thread.handle, SIGUSR1), 0);
     }
     assert_false(atomic_load(&waiter.is_done));
     side_send(&link->client, TOFU_SIGNAL, 5, NULL);
@@ -250,7 +250,7 @@ static void posting_threads_lose_nothing_in_a_storm(void **state)
     for (uint64_t id = 1; id <= count; id++) {
         take_signal(&link->server, id);
         if (id % 4 == 0 && !atomic_load(&stream.is_done)) {
-            (void)pthread_kill(stream.worker.thread, SIGUSR1);
+            (void)pthread_kill(stream.worker.thread.handle, SIGUSR1);
         }
     }
 

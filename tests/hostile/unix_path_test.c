@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "hostile/measure.h"
-#include "support/child.h"
+#include "support/posix/forked_child.h"
 #include "support/raw_peer.h"
 
 #define STARTERS 8
@@ -311,7 +311,7 @@ static void a_lock_file_of_a_crashed_starter_keeps_nobody_away(void **state)
     struct child child;
     struct place place = place_named(link, "path");
     char line[8];
-    child_start(&child, hold_lock_until_killed, &place);
+    child_fork(&child, hold_lock_until_killed, &place);
     child_read_line(&child, line, sizeof line);
     assert_int_equal(child_join(&child), 0);
     assert_int_equal(names_in(link), 1);

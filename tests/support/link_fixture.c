@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "support/link_fixture.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "support/child.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 
@@ -37,14 +36,7 @@ int link_set_up(void **state)
     memset(&the_link, 0, sizeof the_link);
     the_link.transport = kind->transport;
     the_link.is_one_engine = kind->is_one_engine;
-    const char *parent = getenv("TMPDIR");
-    int size = snprintf(
-        the_link.directory,
-        sizeof the_link.directory,
-        "%s/tofu-XXXXXX",
-        parent != NULL && strlen(parent) < 32 ? parent : "/tmp");
-    assert_in_range(size, 1, sizeof the_link.directory - 1);
-    assert_non_null(mkdtemp(the_link.directory));
+    assert_true(machine_make_directory(the_link.directory, sizeof the_link.directory));
     *state = &the_link;
     return 0;
 }
@@ -56,19 +48,6 @@ int link_set_up_connected(void **state)
     link_open_client(&the_link, NULL);
     link_connect(&the_link);
     return status;
-}
-
-static void remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-    }
-    (void)closedir(directory);
-    (void)rmdir(path);
 }
 
 static bool engine_end(struct link_engine *place)
@@ -110,7 +89,7 @@ int link_tear_down(void **state)
         }
     }
     raw_close_all();
-    remove_directory(link->directory);
+    machine_remove_directory(link->directory);
     return is_clean ? 0 : -1;
 }
 
@@ -122,6 +101,23 @@ static void name_write(char *name, const char *kind, const char *function)
             *c = ' ';
         }
     }
+}
+
+// In place of a test whose kind of link this machine does not have.
+static void no_unix_sockets(void **state)
+{
+    (void)state;
+    skip_because("this machine has no Unix sockets");
+}
+
+// Whether there are Unix sockets does not change while a program runs.
+static bool is_available(const struct kind *kind)
+{
+    static enum { UNKNOWN, PRESENT, ABSENT } unix_sockets = UNKNOWN;
+    if (kind->transport == TOFU_UDS && unix_sockets == UNKNOWN) {
+        unix_sockets = raw_has_unix() ? PRESENT : ABSENT;
+    }
+    return kind->transport != TOFU_UDS || unix_sockets == PRESENT;
 }
 
 int link_run(const struct CMUnitTest *tests, size_t test_count, unsigned kinds)
@@ -136,7 +132,9 @@ int link_run(const struct CMUnitTest *tests, size_t test_count, unsigned kinds)
                 return 1;
             }
             name_write(names[count], all_kinds[k].name, tests[i].name);
-            all[count] = tests[i];
+            all[count] = is_available(&all_kinds[k])
+                             ? tests[i]
+                             : (struct CMUnitTest){.test_func = no_unix_sockets};
             all[count].name = names[count];
             all[count].initial_state = &all_kinds[k];
             count++;
@@ -295,7 +293,7 @@ int link_raw_server(struct link_fixture *link)
     raw_close(listener);
     // The next raw peer of this test may have the same path.
     if (link->transport == TOFU_UDS) {
-        (void)unlink(address + strlen("uds|"));
+        (void)machine_remove_file(address + strlen("uds|"));
     }
     assert_int_equal(raw_expect(raw, RAW_HELLO_REQUEST), hello.id);
     link->client.channel = hello.channel;

@@ -15,7 +15,7 @@
 #include "support/side.h"
 
 #define LINK_ENGINES_MAX         4
-#define LINK_DIRECTORY_BYTES_MAX 64
+#define LINK_DIRECTORY_BYTES_MAX 80
 
 /// The engines' pool unless a test says otherwise: large, so that an empty pool comes up where it is the
 /// point, and nowhere else.

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "support/raw_peer.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "support/machine.h"
+#include "support/raw_socket.h"
 #include "support/side.h"
 
 #define OPEN_MAX_COUNT 2048
@@ -21,19 +15,11 @@
 static int open_descriptors[OPEN_MAX_COUNT];
 static size_t open_count;
 
-struct raw_address {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in ipv4;
-        struct sockaddr_in6 ipv6;
-        struct sockaddr_un path;
-    } as;
-    socklen_t size;
-};
-
 static int adopt(int descriptor)
 {
-    assert_true(descriptor >= 0);
+    if (descriptor == RAW_NONE) {
+        fail_msg("no socket: %s", raw_socket_error());
+    }
     assert_true(open_count < OPEN_MAX_COUNT);
     open_descriptors[open_count] = descriptor;
     open_count++;
@@ -56,106 +42,96 @@ void raw_close_all(void)
 {
     while (open_count > 0) {
         open_count--;
-        (void)close(open_descriptors[open_count]);
+        raw_socket_close(open_descriptors[open_count]);
     }
 }
 
 void raw_close(int descriptor)
 {
     release(descriptor);
-    (void)close(descriptor);
+    raw_socket_close(descriptor);
 }
 
 void raw_reset(int descriptor)
 {
-    const struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    raw_socket_reset_at_close(descriptor);
     raw_close(descriptor);
 }
 
 void raw_finish(int descriptor)
 {
-    assert_int_equal(shutdown(descriptor, SHUT_WR), 0);
-}
-
-static void tcp_address_read(const char *text, struct raw_address *address_out)
-{
-    char host[64];
-    const char *bar = strrchr(text, '|');
-    assert_non_null(bar);
-    size_t host_size = (size_t)(bar - text);
-    assert_true(host_size < sizeof host);
-    memcpy(host, text, host_size);
-    host[host_size] = '\0';
-    uint16_t port = htons((uint16_t)strtoul(bar + 1, NULL, 10));
-    if (inet_pton(AF_INET6, host, &address_out->as.ipv6.sin6_addr) == 1) {
-        address_out->as.ipv6.sin6_family = AF_INET6;
-        address_out->as.ipv6.sin6_port = port;
-        address_out->size = sizeof address_out->as.ipv6;
-        return;
-    }
-    assert_int_equal(inet_pton(AF_INET, host, &address_out->as.ipv4.sin_addr), 1);
-    address_out->as.ipv4.sin_family = AF_INET;
-    address_out->as.ipv4.sin_port = port;
-    address_out->size = sizeof address_out->as.ipv4;
+    assert_true(raw_socket_finish(descriptor));
 }
 
 static void address_read(const char *text, struct raw_address *address_out)
 {
-    memset(address_out, 0, sizeof *address_out);
-    if (strncmp(text, "tcp|", 4) == 0) {
-        tcp_address_read(text + 4, address_out);
+    if (strncmp(text, "tcp|", 4) != 0) {
+        assert_memory_equal(text, "uds|", 4);
+        assert_true(raw_address_path(text + 4, address_out));
         return;
     }
-    assert_memory_equal(text, "uds|", 4);
-    const char *path = text + 4;
-    size_t size = strlen(path);
-    struct sockaddr_un *address = &address_out->as.path;
-    assert_true(size < sizeof address->sun_path);
-    address->sun_family = AF_UNIX;
-    memcpy(address->sun_path, path, size + 1);
-    // An abstract name has no end but that of the address; the `@` stands for its NUL.
-    bool is_abstract = path[0] == '@';
-    if (is_abstract) {
-        address->sun_path[0] = '\0';
-    }
-    size_t used = offsetof(struct sockaddr_un, sun_path) + size + (is_abstract ? 0 : 1);
-    address_out->size = (socklen_t)used;
-}
-
-// Frames are small and the tests say where one write ends and the next begins.
-static void no_delay(int descriptor)
-{
-    const int on = 1;
-    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-static int socket_open(int family)
-{
-    return adopt(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    char host[64];
+    const char *bar = strrchr(text + 4, '|');
+    assert_non_null(bar);
+    size_t host_size = (size_t)(bar - (text + 4));
+    assert_true(host_size < sizeof host);
+    memcpy(host, text + 4, host_size);
+    host[host_size] = '\0';
+    uint16_t port = (uint16_t)strtoul(bar + 1, NULL, 10);
+    assert_true(raw_address_tcp(host, port, address_out));
 }
 
 bool raw_has_ipv6(void)
 {
     struct raw_address loopback;
     address_read("tcp|::1|0", &loopback);
-    int descriptor = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool has_ipv6 = descriptor >= 0 && bind(descriptor, &loopback.as.any, loopback.size) == 0;
-    if (descriptor >= 0) {
-        (void)close(descriptor);
+    int descriptor = raw_socket_open(&loopback);
+    bool has_ipv6 = descriptor != RAW_NONE && raw_socket_bind(descriptor, &loopback);
+    if (descriptor != RAW_NONE) {
+        raw_socket_close(descriptor);
     }
     return has_ipv6;
+}
+
+// Binds and connects: a system may know the kind of socket and still have none.
+static bool can_connect_to_path(const struct raw_address *address)
+{
+    int listener = raw_socket_open(address);
+    int client = raw_socket_open(address);
+    bool can_connect = listener != RAW_NONE && client != RAW_NONE &&
+                       raw_socket_bind(listener, address) && raw_socket_listen(listener, 1) &&
+                       raw_socket_connect(client, address);
+    if (client != RAW_NONE) {
+        raw_socket_close(client);
+    }
+    if (listener != RAW_NONE) {
+        raw_socket_close(listener);
+    }
+    return can_connect;
+}
+
+bool raw_has_unix(void)
+{
+    char directory[MACHINE_PATH_BYTES_MAX];
+    char path[MACHINE_PATH_BYTES_MAX + 8];
+    struct raw_address address;
+    if (!machine_make_directory(directory, sizeof directory)) {
+        return false;
+    }
+    (void)snprintf(path, sizeof path, "%s/probe", directory);
+    bool has_unix = raw_address_path(path, &address) && can_connect_to_path(&address);
+    machine_remove_directory(directory);
+    return has_unix;
 }
 
 int raw_connect(const char *address)
 {
     struct raw_address peer;
     address_read(address, &peer);
-    int descriptor = socket_open(peer.as.any.sa_family);
-    if (connect(descriptor, &peer.as.any, peer.size) != 0) {
-        fail_msg("connect to %s: %s", address, strerror(errno));
+    int descriptor = adopt(raw_socket_open(&peer));
+    if (!raw_socket_connect(descriptor, &peer)) {
+        fail_msg("connect to %s: %s", address, raw_socket_error());
     }
-    no_delay(descriptor);
     return descriptor;
 }
 
@@ -168,31 +144,28 @@ int raw_listen(bool is_tcp, const char *directory, const char *name, int backlog
         (void)snprintf(address_out, TOFU_ADDRESS_BYTES_MAX, "uds|%s/%s", directory, name);
         address_read(address_out, &own);
     }
-    int descriptor = socket_open(own.as.any.sa_family);
-    assert_int_equal(bind(descriptor, &own.as.any, own.size), 0);
+    int descriptor = adopt(raw_socket_open(&own));
+    assert_true(raw_socket_bind(descriptor, &own));
     if (is_tcp) {
-        assert_int_equal(getsockname(descriptor, &own.as.any, &own.size), 0);
         (void)snprintf(
-            address_out, TOFU_ADDRESS_BYTES_MAX, "tcp|127.0.0.1|%u", ntohs(own.as.ipv4.sin_port));
+            address_out, TOFU_ADDRESS_BYTES_MAX, "tcp|127.0.0.1|%u", raw_socket_port(descriptor));
     }
     // A negative backlog stands for an address that is taken, and refuses.
     if (backlog >= 0) {
-        assert_int_equal(listen(descriptor, backlog), 0);
+        assert_true(raw_socket_listen(descriptor, backlog));
     }
     return descriptor;
 }
 
-// Waits until a descriptor is ready, or has failed; the call that follows tells which.
-static void await(int descriptor, short events, uint64_t deadline_ns)
+// Waits until a socket is ready, or has failed; the call that follows tells which.
+static void await(int descriptor, bool is_for_reading, uint64_t deadline_ns)
 {
-    struct pollfd watched = {.fd = descriptor, .events = events};
     for (;;) {
         uint64_t now_ns = test_now();
         if (now_ns >= deadline_ns) {
-            fail_msg("a raw socket is not ready for %s", events == POLLIN ? "reading" : "writing");
+            fail_msg("a raw socket is not ready for %s", is_for_reading ? "reading" : "writing");
         }
-        int milliseconds = (int)((deadline_ns - now_ns) / MILLISECOND_NS) + 1;
-        if (poll(&watched, 1, milliseconds) == 1) {
+        if (raw_socket_await(descriptor, is_for_reading, deadline_ns - now_ns)) {
             return;
         }
     }
@@ -200,10 +173,8 @@ static void await(int descriptor, short events, uint64_t deadline_ns)
 
 int raw_accept(int listener)
 {
-    await(listener, POLLIN, test_now() + TEST_DEADLINE_NS);
-    int descriptor = adopt(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-    no_delay(descriptor);
-    return descriptor;
+    await(listener, true, test_now() + TEST_DEADLINE_NS);
+    return adopt(raw_socket_accept(listener));
 }
 
 void raw_send(int descriptor, const void *bytes, size_t size)
@@ -211,22 +182,28 @@ void raw_send(int descriptor, const void *bytes, size_t size)
     uint64_t deadline_ns = test_now() + TEST_DEADLINE_NS;
     const char *next = bytes;
     while (size > 0) {
-        ssize_t sent = send(descriptor, next, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent > 0) {
-            next += sent;
-            size -= (size_t)sent;
-        } else if (errno == EAGAIN) {
-            await(descriptor, POLLOUT, deadline_ns);
-        } else if (errno != EINTR) {
-            fail_msg("send: %s", strerror(errno));
+        size_t sent = 0;
+        enum raw_outcome outcome = raw_socket_send(descriptor, next, size, &sent);
+        if (outcome == RAW_GONE || outcome == RAW_FAILED) {
+            fail_msg("send: %s", raw_socket_error());
+        }
+        next += sent;
+        size -= sent;
+        if (outcome == RAW_NOT_NOW) {
+            await(descriptor, false, deadline_ns);
         }
     }
 }
 
 size_t raw_send_some(int descriptor, const void *bytes, size_t size)
 {
-    ssize_t sent = send(descriptor, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent > 0 ? (size_t)sent : 0;
+    size_t sent = 0;
+    return raw_socket_send(descriptor, bytes, size, &sent) == RAW_DONE ? sent : 0;
+}
+
+void raw_send_urgent(int descriptor)
+{
+    assert_true(raw_socket_send_urgent(descriptor, '!'));
 }
 
 static void number_pack(uint8_t *bytes, uint64_t value, size_t size)
@@ -288,19 +265,21 @@ void raw_send_hello(int descriptor, uint64_t id)
 }
 
 // Returns the number of bytes, 0 at the end, or -1 after a reset.
-static ssize_t receive_some(int descriptor, void *bytes, size_t size, uint64_t deadline_ns)
+static ptrdiff_t receive_some(int descriptor, void *bytes, size_t size, uint64_t deadline_ns)
 {
     for (;;) {
-        await(descriptor, POLLIN, deadline_ns);
-        ssize_t received = recv(descriptor, bytes, size, MSG_DONTWAIT);
-        if (received >= 0) {
-            return received;
-        }
-        if (errno == ECONNRESET || errno == EPIPE) {
+        size_t received = 0;
+        await(descriptor, true, deadline_ns);
+        switch (raw_socket_receive(descriptor, bytes, size, &received)) {
+        case RAW_DONE:
+            return (ptrdiff_t)received;
+        case RAW_GONE:
             return -1;
-        }
-        if (errno != EAGAIN && errno != EINTR) {
-            fail_msg("recv: %s", strerror(errno));
+        case RAW_FAILED:
+            fail_msg("receive: %s", raw_socket_error());
+            return -1;
+        case RAW_NOT_NOW:
+            break;
         }
     }
 }
@@ -310,7 +289,7 @@ void raw_receive_bytes(int descriptor, void *bytes_out, size_t size)
     uint64_t deadline_ns = test_now() + TEST_DEADLINE_NS;
     char *next = bytes_out;
     while (size > 0) {
-        ssize_t received = receive_some(descriptor, next, size, deadline_ns);
+        ptrdiff_t received = receive_some(descriptor, next, size, deadline_ns);
         if (received <= 0) {
             fail_msg("the connection ended with a %s", received == 0 ? "FIN" : "reset");
         }
@@ -350,7 +329,7 @@ enum raw_end raw_await_end(int descriptor, size_t *discarded_bytes_out)
     char bytes[4096];
     size_t discarded = 0;
     for (;;) {
-        ssize_t received = receive_some(descriptor, bytes, sizeof bytes, deadline_ns);
+        ptrdiff_t received = receive_some(descriptor, bytes, sizeof bytes, deadline_ns);
         if (received > 0) {
             discarded += (size_t)received;
             continue;
@@ -364,6 +343,5 @@ enum raw_end raw_await_end(int descriptor, size_t *discarded_bytes_out)
 
 bool raw_is_silent(int descriptor)
 {
-    struct pollfd watched = {.fd = descriptor, .events = POLLIN};
-    return poll(&watched, 1, (int)(TEST_SILENCE_NS / MILLISECOND_NS)) == 0;
+    return !raw_socket_await(descriptor, true, TEST_SILENCE_NS);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A peer made of a blocking POSIX socket and bytes written by hand, from PROTOCOL.md alone: it shares no
+// A peer made of a socket of the system and bytes written by hand, from PROTOCOL.md alone: it shares no
 // code with the library, so that both cannot be wrong in the same way.
 //
 // Every wait has a deadline and fails the test when it passes. Sockets are closed with the test.
@@ -63,6 +63,9 @@ enum raw_end { RAW_FIN, RAW_RESET };
 /// Says whether this machine has the loopback address of IPv6.
 bool raw_has_ipv6(void);
 
+/// Says whether this machine has Unix sockets: connects one, in a directory of its own.
+bool raw_has_unix(void);
+
 /// Connects to an address in its bar form.
 int raw_connect(const char *address);
 
@@ -87,6 +90,9 @@ void raw_send(int descriptor, const void *bytes, size_t size);
 
 /// Sends what the peer's window takes, and returns how much that was; a peer that is gone takes nothing.
 size_t raw_send_some(int descriptor, const void *bytes, size_t size);
+
+/// Sends one byte of urgent data, out of the stream.
+void raw_send_urgent(int descriptor);
 
 /// Writes the bytes of a frame, RAW_FRAME_BYTES_MAX at most, and returns how many.
 size_t raw_pack(const struct raw_frame *frame, void *bytes_out);

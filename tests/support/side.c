@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "support/side.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "support/machine.h"
 
 uint64_t test_now(void)
 {
-    struct timespec now;
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return machine_now();
 }
 
 static struct tofu_message *message_get(struct tofu_engine *engine)
@@ -234,6 +232,6 @@ void side_expect_stat_at(const struct side *side, size_t offset, const char *nam
                 (unsigned long long)actual,
                 (unsigned long long)value);
         }
-        (void)sched_yield();
+        machine_yield();
     }
 }

@@ -4,22 +4,23 @@
 #ifndef SUPPORT_WORKER_H
 #define SUPPORT_WORKER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "support/thread.h"
+
 struct worker {
-    pthread_t thread;
+    struct test_thread thread;
     void (*run)(void *argument);
     void *argument;
-    atomic_int system_id; ///< by which the system knows the thread; 0 before it runs
+    atomic_bool is_parked; ///< inside tf_park()
 };
 
 /// Starts run(argument) on a thread; `worker` stays where it is until worker_join().
 void worker_start(struct worker *worker, void (*run)(void *argument), void *argument);
 
-/// Waits until the thread sleeps in the kernel. What run() calls first is then known to be under way, if
-/// it can do nothing but wait.
+/// Waits until the thread is inside tf_park(), where every call of the library blocks that does. What
+/// run() calls first is then known to be under way, if it can do nothing but wait.
 void worker_await_sleep(struct worker *worker);
 
 /// Waits for the end of the thread, and ends the test when that takes too long.

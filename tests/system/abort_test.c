@@ -2,9 +2,9 @@
 // The abort: a ByeSignal ends a channel at once, and any Bye ends a listener but nobody it accepted.
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "support/link_fixture.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 
 static void a_bye_signal_is_local_and_its_fate_is_the_closing_notice(void **state)
@@ -203,30 +203,27 @@ static void a_bye_signal_ends_a_listener_but_no_channel(void **state)
 static void the_path_is_gone_when_the_closing_notice_comes(void **state)
 {
     struct link_fixture *link = *state;
-    struct stat found;
     const char *path = link->address + strlen("uds|");
-    assert_int_equal(stat(path, &found), 0);
+    assert_true(machine_has_file(path));
 
     close_listener(link, TOFU_BYE_REQUEST);
 
-    assert_int_not_equal(stat(path, &found), 0);
+    assert_false(machine_has_file(path));
 }
 
 // Somebody else's file at our path is not ours to remove.
 static void a_path_that_is_no_longer_ours_stays(void **state)
 {
     struct link_fixture *link = *state;
-    struct stat found;
     const char *path = link->address + strlen("uds|");
-    assert_int_equal(remove(path), 0);
+    assert_true(machine_remove_file(path));
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fclose(file), 0);
 
     close_listener(link, TOFU_BYE_REQUEST);
 
-    assert_int_equal(stat(path, &found), 0);
-    assert_true(S_ISREG(found.st_mode));
+    assert_true(machine_has_ordinary_file(path));
 }
 
 // An accepted connection that has not said hello belongs to nobody yet: it ends with its listener or

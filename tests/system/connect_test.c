@@ -359,8 +359,7 @@ static void ipv6_is_connected_to(void **state)
     struct tofu_address real;
     char address[TOFU_ADDRESS_BYTES_MAX];
     if (!raw_has_ipv6()) {
-        print_message("skipped: this machine has no IPv6 loopback\n");
-        skip();
+        skip_because("this machine has no IPv6 loopback");
     }
     open_client_alone(link);
     side_post(&link->client, side_welcome(&link->client, "tcp|::1|0"));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "support/link_fixture.h"
+#include "support/machine.h"
 
 static enum tofu_status create(const struct tofu_options *options)
 {
@@ -51,19 +52,19 @@ static void an_unknown_poller_is_refused(void **state)
         assert_true(strlen(poller) < sizeof name);
         strcpy(name, poller);
     }
-    assert_int_equal(unsetenv("TOFU_POLLER"), 0);
+    assert_true(machine_set_variable("TOFU_POLLER", NULL));
     enum tofu_status unknown = create(&(struct tofu_options){.poller = "telepathy"});
     enum tofu_status empty = create(&(struct tofu_options){.poller = ""});
-    enum tofu_status poll = create(&(struct tofu_options){.poller = "poll"});
-    assert_int_equal(setenv("TOFU_POLLER", "telepathy", 1), 0);
-    enum tofu_status unknown_outside = create(&(struct tofu_options){.poller = "poll"});
-    assert_int_equal(setenv("TOFU_POLLER", "poll", 1), 0);
+    enum tofu_status known = create(&(struct tofu_options){.poller = TEST_POLLER});
+    assert_true(machine_set_variable("TOFU_POLLER", "telepathy"));
+    enum tofu_status unknown_outside = create(&(struct tofu_options){.poller = TEST_POLLER});
+    assert_true(machine_set_variable("TOFU_POLLER", TEST_POLLER));
     enum tofu_status overridden = create(&(struct tofu_options){.poller = "telepathy"});
-    assert_int_equal(name[0] == '\0' ? unsetenv("TOFU_POLLER") : setenv("TOFU_POLLER", name, 1), 0);
+    assert_true(machine_set_variable("TOFU_POLLER", name[0] == '\0' ? NULL : name));
 
     assert_status(TOFU_NOT_ALLOWED, unknown);
     assert_status(TOFU_NOT_ALLOWED, empty);
-    assert_status(TOFU_OK, poll);
+    assert_status(TOFU_OK, known);
     assert_status(TOFU_NOT_ALLOWED, unknown_outside);
     assert_status(TOFU_OK, overridden);
 }

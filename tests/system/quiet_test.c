@@ -4,7 +4,6 @@
 // The engine counts the turns of its loop, so a test need not guess from the processor's time: it looks
 // at the counter, waits for what does not come, and looks again.
 #include <string.h>
-#include <sys/socket.h>
 
 #include "support/link_fixture.h"
 #include "support/raw_peer.h"
@@ -145,7 +144,7 @@ static void urgent_data_is_ignored(void **state)
     link_open_server(link, NULL);
     int raw = link_raw_client(link);
     raw_send_proto(raw, RAW_REQUEST, 1);
-    assert_int_equal(send(raw, "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    raw_send_urgent(raw);
     raw_send_proto(raw, RAW_REQUEST, 2);
 
     assert_int_equal(side_take(&link->server, TOFU_REQUEST).id, 1);

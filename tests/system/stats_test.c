@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Stats: what an engine, a group and a channel say about themselves adds up with what was done to them.
 #include <string.h>
-#include <unistd.h>
 
 #include "support/link_fixture.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 
 static struct tofu_group_stats group_stats(const struct side *side)
@@ -180,12 +180,14 @@ static void a_hello_request_says_who_sent_it(void **state)
     assert_true(tofu_message_peer(hello, &peer));
 
     assert_int_equal(peer.address.transport, link->transport);
-    assert_int_equal(peer.has_credentials, link->transport == TOFU_UDS);
     if (link->transport == TOFU_UDS) {
-        assert_int_equal(peer.user_id, geteuid());
-        assert_int_equal(peer.group_id, getegid());
-        assert_int_equal(peer.process_id, getpid());
+        struct machine_ids own;
+        assert_int_equal(peer.has_credentials, machine_has_ids(&own));
+        assert_int_equal(peer.user_id, own.user);
+        assert_int_equal(peer.group_id, own.group);
+        assert_int_equal(peer.process_id, own.process);
     } else {
+        assert_false(peer.has_credentials);
         assert_string_equal(peer.address.host, "127.0.0.1");
         assert_int_not_equal(peer.address.port, 0);
     }

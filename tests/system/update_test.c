@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Updates: how other threads reach the one that waits, and how a group behaves while one waits in it.
-#include <poll.h>
 #include <string.h>
 
 #include "support/link_fixture.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 
@@ -91,8 +91,7 @@ static void await_message(const struct side *side)
 {
     tofu_descriptor descriptor = -1;
     assert_status(TOFU_OK, tofu_group_descriptor(side->group, &descriptor));
-    struct pollfd polled = {.fd = (int)descriptor, .events = POLLIN};
-    assert_int_equal(poll(&polled, 1, 10000), 1);
+    assert_true(machine_await_descriptor(descriptor, TEST_DEADLINE_NS));
 }
 
 static void an_update_stands_behind_what_was_received(void **state)

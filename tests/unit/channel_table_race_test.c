@@ -74,7 +74,7 @@ static bool post_once(void *context)
     struct life *life = &lives[index];
     struct tf_slot *slot = tf_table_slot(&table, life->number);
     if (!is_same_life(slot, life->ticket) || !tf_slot_load(slot, MESSAGE_BYTES, 8, UINT64_MAX)) {
-        sched_yield();
+        machine_yield();
         return true;
     }
     if (is_same_life(slot, life->ticket)) {
@@ -132,7 +132,7 @@ static void nothing_arrives_once_a_closed_slot_has_no_load(void **state)
     for (uint32_t i = 0; i < LIFE_COUNT; i++) {
         uint32_t taken = 0;
         for (uint32_t turn = 0; turn < i % 4; turn++) {
-            sched_yield();
+            machine_yield();
             take_accepted(&lives[i], &taken);
         }
         all_ended = all_ended && end_life(&lives[i], taken);

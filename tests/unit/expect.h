@@ -25,4 +25,12 @@
         }                                                                                          \
     } while (0)
 
+/// Skips the running test and says why: the reason is counted with it.
+#define skip_because(...)                                                                          \
+    do {                                                                                           \
+        print_message("skipped: " __VA_ARGS__);                                                    \
+        print_message("\n");                                                                       \
+        skip();                                                                                    \
+    } while (0)
+
 #endif

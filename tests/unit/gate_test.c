@@ -152,7 +152,7 @@ static bool call_again(void *context)
         caller->calls++;
         tf_gate_leave(&object->gate);
     } else {
-        sched_yield(); // The closer has work to do.
+        machine_yield(); // The closer has work to do.
     }
     return true;
 }
@@ -171,7 +171,7 @@ static void closing_waits_for_all_who_entered_and_nobody_comes_after(void **stat
 
     for (uint32_t life = 0; life < LIFE_COUNT; life++) {
         if (life % 8 == 0) {
-            sched_yield();
+            machine_yield();
         }
         tf_gate_close(&lives[life].gate);
         tf_gate_drain(&lives[life].gate);
@@ -201,7 +201,7 @@ static bool knock(void *context)
     if (tf_gate_enter(own->gate)) {
         tf_gate_leave(own->gate);
     } else {
-        sched_yield();
+        machine_yield();
     }
     return atomic_load(&own->must_end) == 0;
 }
@@ -252,7 +252,7 @@ static bool let_leave(void *context)
     struct visit *own = context;
     // Most of the time the closer is parked by now; it is right whether it is or not.
     for (int i = 0; i < 50; i++) {
-        sched_yield();
+        machine_yield();
     }
     atomic_store(&own->may_leave, 1);
     return false;

@@ -2,8 +2,6 @@
 // The receive queue: many push, one waits and misses nothing.
 #include "unit/expect.h"
 
-#include <poll.h>
-
 #include "engine/mailbox.h"
 #include "unit/producers.h"
 #include "unit/workers.h"
@@ -247,11 +245,9 @@ static tofu_descriptor descriptor_of(struct fixture *own)
     return descriptor;
 }
 
-static bool is_readable(tofu_descriptor descriptor, int timeout_ms)
+static bool is_readable(tofu_descriptor descriptor, uint64_t timeout_ns)
 {
-    struct pollfd entry = {.fd = (int)descriptor, .events = POLLIN};
-    int count = poll(&entry, 1, timeout_ms);
-    return count == 1 && (entry.revents & POLLIN) != 0;
+    return machine_await_descriptor(descriptor, timeout_ns);
 }
 
 static void the_descriptor_is_readable_exactly_while_there_is_a_message(void **state)
@@ -344,7 +340,7 @@ static void an_event_loop_gets_every_racing_push_in_order(void **state)
 
     while (is_good && !producers_are_done(&producers)) {
         struct tofu_message *message = NULL;
-        is_good = is_readable(descriptor, (int)(PATIENCE_NS / TF_MILLISECOND)) &&
+        is_good = is_readable(descriptor, PATIENCE_NS) &&
                   tf_mailbox_wait(&own->mailbox, 0, &message) == TOFU_OK && message != NULL &&
                   producers_take_back(&producers, message);
     }

@@ -176,7 +176,7 @@ static void *fail_slowly_once(void *context, size_t size)
     }
     own->saw_waiter = word_becomes(&own->pool->returned.waiters, 1);
     for (int i = 0; i < 50; i++) {
-        sched_yield(); // By now it has looked, and is parked.
+        machine_yield(); // By now it has looked, and is parked.
     }
     return NULL;
 }
@@ -288,7 +288,7 @@ static bool use_one(void *context)
     note_held();
     user->turns++;
     if (user->turns % 8 == 0) {
-        sched_yield(); // So that the others find the pool empty.
+        machine_yield(); // So that the others find the pool empty.
     }
     atomic_fetch_sub(&held_count, 1);
     tf_pool_put(&user->own->pool, message);

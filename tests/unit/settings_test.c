@@ -7,12 +7,13 @@
 
 #include "engine/settings.h"
 #include "os/clock.h"
+#include "support/machine.h"
 
 // The environment wins over options; what the tests' own environment says must not matter.
 static int set_up(void **state)
 {
     (void)state;
-    return unsetenv("TOFU_POLLER");
+    return machine_set_variable("TOFU_POLLER", NULL) ? 0 : -1;
 }
 
 static struct tf_settings read_good(const struct tofu_options *options)
@@ -308,18 +309,18 @@ static void the_environment_wins_over_the_option(void **state)
     }
     struct tofu_options options = {.poller = "carrier pigeon"};
 
-    assert_int_equal(setenv("TOFU_POLLER", tf_pollers[last]->name, 1), 0);
+    assert_true(machine_set_variable("TOFU_POLLER", tf_pollers[last]->name));
     assert_ptr_equal(read_good(&options).poller, tf_pollers[last]);
     assert_ptr_equal(read_good(NULL).poller, tf_pollers[last]);
 
-    assert_int_equal(setenv("TOFU_POLLER", "carrier pigeon", 1), 0);
+    assert_true(machine_set_variable("TOFU_POLLER", "carrier pigeon"));
     assert_refused(NULL, TOFU_NOT_ALLOWED);
 }
 
 static void an_empty_environment_variable_says_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("TOFU_POLLER", "", 1), 0);
+    assert_true(machine_set_variable("TOFU_POLLER", ""));
 
     assert_ptr_equal(read_good(NULL).poller, tf_pollers[0]);
 }

@@ -4,13 +4,13 @@
 #ifndef UNIT_WORKERS_H
 #define UNIT_WORKERS_H
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "os/clock.h"
 #include "os/thread.h"
+#include "support/machine.h"
 #include "unit/expect.h"
 
 /// Longer than anything takes that works, on a machine that is busy with other things too.
@@ -24,7 +24,7 @@ static inline uint64_t patience_end(void)
 /// Lets others run; returns false once the time is over. For loops that wait for another thread.
 static inline bool go_on_until(uint64_t deadline_ns)
 {
-    sched_yield();
+    machine_yield();
     return tf_clock_now() < deadline_ns;
 }
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Paths are ASCII here: the directory for temporary files and names that tests make up.
+#include "support/machine.h"
+
+#include <windows.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+uint64_t machine_now(void)
+{
+    LARGE_INTEGER frequency;
+    LARGE_INTEGER counter;
+    (void)QueryPerformanceFrequency(&frequency);
+    (void)QueryPerformanceCounter(&counter);
+    uint64_t ticks = (uint64_t)counter.QuadPart;
+    uint64_t per_second = (uint64_t)frequency.QuadPart;
+    // In two steps, since the product of all ticks and 10^9 does not fit.
+    return ticks / per_second * UINT64_C(1000000000) +
+           ticks % per_second * UINT64_C(1000000000) / per_second;
+}
+
+void machine_yield(void)
+{
+    (void)SwitchToThread();
+}
+
+// The C library has a copy of the environment, which getenv() reads; it tells the system.
+bool machine_set_variable(const char *name, const char *value)
+{
+    return _putenv_s(name, value == NULL ? "" : value) == 0;
+}
+
+bool machine_await_descriptor(intptr_t descriptor, uint64_t timeout_ns)
+{
+    uint64_t milliseconds = timeout_ns / 1000000;
+    DWORD timeout = milliseconds >= INFINITE ? INFINITE - 1 : (DWORD)milliseconds;
+    return WaitForSingleObject((HANDLE)descriptor, timeout) == WAIT_OBJECT_0;
+}
+
+size_t machine_descriptor_count(void)
+{
+    DWORD count = 0;
+    (void)GetProcessHandleCount(GetCurrentProcess(), &count);
+    return count;
+}
+
+bool machine_has_ids(struct machine_ids *own_out)
+{
+    *own_out = (struct machine_ids){.process = GetCurrentProcessId()};
+    return false;
+}
+
+bool machine_make_directory(char *path_out, size_t path_size)
+{
+    static LONG number;
+    char parent[MAX_PATH + 1];
+    DWORD parent_size = GetTempPathA(sizeof parent, parent);
+    if (parent_size == 0 || parent_size >= sizeof parent) {
+        return false;
+    }
+    // A process that ended may have had our number and left its directory: then the next name is free.
+    for (int tries = 0; tries < 1000; tries++) {
+        int size = snprintf(
+            path_out,
+            path_size,
+            "%stofu-%lx-%lx",
+            parent,
+            GetCurrentProcessId(),
+            InterlockedIncrement(&number));
+        if (size <= 0 || (size_t)size >= path_size) {
+            return false;
+        }
+        if (CreateDirectoryA(path_out, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void machine_remove_directory(const char *path)
+{
+    WIN32_FIND_DATAA found;
+    char name[MACHINE_PATH_BYTES_MAX];
+    (void)snprintf(name, sizeof name, "%s\\*", path);
+    HANDLE search = FindFirstFileA(name, &found);
+    if (search == INVALID_HANDLE_VALUE) {
+        return;
+    }
+    do {
+        int size = snprintf(name, sizeof name, "%s\\%s", path, found.cFileName);
+        if (size > 0 && (size_t)size < sizeof name) {
+            (void)DeleteFileA(name);
+        }
+    } while (FindNextFileA(search, &found));
+    (void)FindClose(search);
+    (void)RemoveDirectoryA(path);
+}
+
+bool machine_has_file(const char *path)
+{
+    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
+}
+
+// A socket or a link is a reparse point.
+bool machine_has_ordinary_file(const char *path)
+{
+    DWORD attributes = GetFileAttributesA(path);
+    return attributes != INVALID_FILE_ATTRIBUTES &&
+           (attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) == 0;
+}
+
+bool machine_remove_file(const char *path)
+{
+    return DeleteFileA(path);
+}
