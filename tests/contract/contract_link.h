@@ -15,14 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "contract/await.h"
 #include "os/clock.h"
+#include "os/network.h"
 #include "os/poller.h"
 #include "os/socket.h"
+#include "support/machine.h"
 
 #define CONTRACT_DEADLINE    (20 * TF_SECOND)
 #define CONTRACT_SOCKETS_MAX 2048
@@ -34,8 +36,7 @@
 struct contract_link {
     struct tofu_allocator allocator;
     enum tofu_transport transport;
-    struct tf_poller helper; ///< for the waits of this file; not the one under test
-    uint64_t helper_token;
+    bool is_network_open;
     char directory[80];
     struct tf_listener listener;
     uint32_t socket_count;
@@ -62,18 +63,47 @@ static inline enum tofu_status contract_poller_open(
     return poller->ops->open(poller, &(struct tf_poller_options){.allocator = allocator});
 }
 
-/// Waits until a socket is ready, with a poller of our own; fails at the deadline.
+/// Before and after a group of cases that open no link.
+static inline int contract_open_network(void **state)
+{
+    (void)state;
+    return tf_network_open() == TOFU_OK ? 0 : -1;
+}
+
+static inline int contract_close_network(void **state)
+{
+    (void)state;
+    tf_network_close();
+    return 0;
+}
+
+/// Stands for a case over Unix sockets where this system has none.
+static inline void contract_skip_unix(void **state)
+{
+    (void)state;
+    print_message("skipped: this machine has no Unix sockets\n");
+    skip();
+}
+
+/// Says whether cases over this transport can run.
+static inline bool contract_has(enum tofu_transport transport)
+{
+    if (transport == TOFU_TCP) {
+        return true;
+    }
+    bool has_unix = tf_network_open() == TOFU_OK;
+    if (has_unix) {
+        has_unix = tf_network_has_unix();
+        tf_network_close();
+    }
+    return has_unix;
+}
+
+/// Waits until a socket is ready; fails at the deadline.
 static inline void contract_await(struct contract_link *link, tf_socket socket, uint8_t interest)
 {
-    const struct tf_poller_ops *ops = link->helper.ops;
-    struct tf_watch watch = {.socket = socket, .token = ++link->helper_token};
-    struct tf_poll_event event = {0};
-    uint32_t event_count = 0;
-    assert_int_equal(ops->watch(&link->helper, &watch, interest), TOFU_OK);
-    enum tofu_status status = ops->wait(&link->helper, CONTRACT_DEADLINE, &event, 1, &event_count);
-    ops->forget(&link->helper, &watch);
-    assert_int_equal(status, TOFU_OK);
-    assert_int_equal(event_count, 1);
+    (void)link;
+    assert_true(contract_socket_await(socket, interest, CONTRACT_DEADLINE));
 }
 
 /// Takes charge of a socket: it is closed with the link.
@@ -289,25 +319,14 @@ static inline enum tf_io contract_await_outcome(
     }
 }
 
-/// Opens the link: a directory of its own, a helper poller and a listener.
-static inline void contract_open(
-    struct contract_link *link,
-    const struct tf_poller_ops *helper_ops,
-    enum tofu_transport transport)
+/// Opens the link: a directory of its own and a listener.
+static inline void contract_open(struct contract_link *link, enum tofu_transport transport)
 {
-    const char *parent = getenv("TMPDIR");
     *link = (struct contract_link){.transport = transport, .listener = {.socket = TF_SOCKET_NONE}};
     link->allocator = tf_allocator_or_default((struct tofu_allocator){0});
-    int size = snprintf(
-        link->directory,
-        sizeof link->directory,
-        "%s/tofu-XXXXXX",
-        parent != NULL && strlen(parent) < 60 ? parent : P_tmpdir);
-    assert_in_range(size, 1, sizeof link->directory - 1);
-    assert_non_null(mkdtemp(link->directory));
-    link->helper.ops = helper_ops;
-    assert_int_equal(contract_poller_open(&link->helper, &link->allocator), TOFU_OK);
-
+    assert_int_equal(tf_network_open(), TOFU_OK);
+    link->is_network_open = true;
+    assert_true(machine_make_directory(link->directory, sizeof link->directory));
     struct tofu_address address = contract_address(link, "listener");
     int error = 0;
     assert_int_equal(tf_listener_open(&link->listener, &address, CONTRACT_MODE, &error), TOFU_OK);
@@ -323,10 +342,11 @@ static inline void contract_shut(struct contract_link *link)
     if (link->listener.socket != TF_SOCKET_NONE) {
         tf_listener_close(&link->listener);
     }
-    if (link->helper.state != NULL) {
-        link->helper.ops->close(&link->helper);
+    machine_remove_directory(link->directory);
+    if (link->is_network_open) {
+        tf_network_close();
+        link->is_network_open = false;
     }
-    (void)rmdir(link->directory);
 }
 
 #endif

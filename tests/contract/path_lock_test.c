@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "contract/unix_path_fixture.h"
 #include "os/park.h"

@@ -53,7 +53,7 @@ static void a_name_is_resolved_to_endpoints_that_can_be_connected_to(void **stat
     bool is_connected = false;
     int error = 0;
     (void)state;
-    contract_open(&link, tf_pollers[0], TOFU_TCP);
+    contract_open(&link, TOFU_TCP);
     tf_listener_close(&link.listener);
     assert_int_equal(tf_listener_open(&link.listener, &address, CONTRACT_MODE, &error), TOFU_OK);
     address.port = link.listener.address.port;
@@ -207,5 +207,6 @@ int main(void)
         cmocka_unit_test(a_hundred_names_at_once_are_all_resolved),
         cmocka_unit_test(a_hundred_that_are_let_go_of_at_once_harm_nobody),
     };
-    return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);
+    return cmocka_run_group_tests_name(
+        "resolver", tests, contract_open_network, contract_close_network);
 }

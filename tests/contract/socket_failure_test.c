@@ -3,6 +3,7 @@
 // nothing is left open.
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "contract/contract_link.h"
 #include "contract/failing_calls.h"
@@ -18,7 +19,7 @@ static int set_up(void **state, enum tofu_transport transport)
     static struct fixture fixture;
     memset(&fixture, 0, sizeof fixture);
     (void)plan_end();
-    contract_open(&fixture.link, tf_pollers[0], transport);
+    contract_open(&fixture.link, transport);
     contract_pair(&fixture.link, &fixture.client, &fixture.server);
     *state = &fixture;
     return 0;

@@ -22,7 +22,7 @@ static int set_up(void **state, enum tofu_transport transport)
 {
     static struct fixture fixture;
     memset(&fixture, 0, sizeof fixture);
-    contract_open(&fixture.link, tf_pollers[0], transport);
+    contract_open(&fixture.link, transport);
     contract_pair(&fixture.link, &fixture.client, &fixture.server);
     *state = &fixture;
     return 0;

@@ -23,7 +23,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     memset(&fixture, 0, sizeof fixture);
     (void)plan_end();
-    contract_open(&fixture.link, tf_pollers[0], TOFU_TCP);
+    contract_open(&fixture.link, TOFU_TCP);
     contract_pair(&fixture.link, &fixture.client, &fixture.server);
     *state = &fixture;
     return 0;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "contract/contract_link.h"
 
@@ -21,7 +22,7 @@ static inline int set_up(void **state)
 {
     static struct fixture fixture;
     memset(&fixture, 0, sizeof fixture);
-    contract_open(&fixture.link, tf_pollers[0], TOFU_UDS);
+    contract_open(&fixture.link, TOFU_UDS);
     fixture.address = contract_address(&fixture.link, "path");
     (void)snprintf(fixture.lock, sizeof fixture.lock, "%s.lock", fixture.address.path);
     *state = &fixture;

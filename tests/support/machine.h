@@ -26,6 +26,9 @@ bool machine_await_descriptor(intptr_t descriptor, uint64_t timeout_ns);
 /// Returns how many descriptors, or handles, this process has open; the same way each time.
 size_t machine_descriptor_count(void);
 
+/// Says whether a child would have a descriptor, socket or handle of ours too.
+bool machine_is_inherited(intptr_t descriptor);
+
 struct machine_ids {
     uint32_t user;
     uint32_t group;

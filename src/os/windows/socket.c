@@ -44,16 +44,16 @@ static enum tf_io io_of_error(int error, int *error_out)
     return TF_IO_FAILED;
 }
 
-// Wine can read as an end what was a reset: its server has then taken the error for its own use, and
-// keeps it here. On Windows a connection that has ended well has none.
+// Windows tells of a reset where it is read. Wine's server takes the error for its own use, and what is
+// read is an end like any other; but it still knows, and says so to who asks. The question costs a call
+// per connection, at its end.
 static enum tf_io end_or_reset(SOCKET socket, int *error_out)
 {
-    int error = 0;
-    int size = (int)sizeof error;
-    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, (char *)&error, &size) != 0 || error == 0) {
+    WSAPOLLFD entry = {.fd = socket, .events = POLLRDNORM};
+    if (WSAPoll(&entry, 1, 0) != 1 || (entry.revents & POLLERR) == 0) {
         return TF_IO_END;
     }
-    *error_out = error;
+    *error_out = WSAECONNRESET;
     return TF_IO_FAILED;
 }
 

@@ -2,6 +2,7 @@
 #include "support/machine.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
@@ -50,6 +51,11 @@ size_t machine_descriptor_count(void)
     }
     (void)closedir(directory);
     return count;
+}
+
+bool machine_is_inherited(intptr_t descriptor)
+{
+    return (fcntl((int)descriptor, F_GETFD) & FD_CLOEXEC) == 0;
 }
 
 bool machine_has_ids(struct machine_ids *own_out)

@@ -45,6 +45,13 @@ size_t machine_descriptor_count(void)
     return count;
 }
 
+bool machine_is_inherited(intptr_t descriptor)
+{
+    DWORD flags = HANDLE_FLAG_INHERIT;
+    (void)GetHandleInformation((HANDLE)descriptor, &flags);
+    return (flags & HANDLE_FLAG_INHERIT) != 0;
+}
+
 bool machine_has_ids(struct machine_ids *own_out)
 {
     *own_out = (struct machine_ids){.process = GetCurrentProcessId()};
