@@ -1,58 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The functions that stand before those of the C library, and the one plan that they look at. Tests with
-// plans are of one thread while a plan is on.
+// The functions that stand before those of the C library.
 #include "contract/failing_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-struct plan {
-    const char *call; ///< NULL: no plan
-    int error;
-    uint32_t skip_count; ///< calls that still succeed
-    uint32_t fail_count; ///< calls that then fail
-    uint32_t failed_count;
-};
-
-static struct plan plan;
-
-void plan_failure(const char *call, int error, uint32_t skip_count, uint32_t fail_count)
-{
-    plan = (struct plan){
-        .call = call, .error = error, .skip_count = skip_count, .fail_count = fail_count};
-}
-
-uint32_t plan_end(void)
-{
-    uint32_t failed_count = plan.failed_count;
-    plan = (struct plan){0};
-    return failed_count;
-}
-
-static bool plan_strikes(const char *call)
-{
-    if (plan.call == NULL || strcmp(plan.call, call) != 0) {
-        return false;
-    }
-    if (plan.skip_count > 0) {
-        plan.skip_count--;
-        return false;
-    }
-    if (plan.failed_count == plan.fail_count) {
-        return false;
-    }
-    plan.failed_count++;
-    errno = plan.error;
-    return true;
-}
+#include "contract/failing_plan.h"
 
 // Declares the C library's function and puts ours before it.
 #define INTERPOSE(type, name, failure, parameters, arguments)                                      \
@@ -60,7 +19,7 @@ static bool plan_strikes(const char *call)
     type __wrap_##name parameters;                                                                 \
     type __wrap_##name parameters                                                                  \
     {                                                                                              \
-        return plan_strikes(#name) ? (failure) : __real_##name arguments;                          \
+        return plan_strikes(#name, &errno) ? (failure) : __real_##name arguments;                  \
     }
 
 INTERPOSE(int, socket, -1, (int family, int type, int protocol), (family, type, protocol))
@@ -117,13 +76,13 @@ INTERPOSE(void *, malloc, NULL, (size_t size), (size))
 INTERPOSE(
     int,
     pthread_create,
-    plan.error,
+    errno,
     (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context),
     (thread, attributes, run, context))
 INTERPOSE(
     int,
     pthread_atfork,
-    plan.error,
+    errno,
     (void (*before)(void), void (*parent)(void), void (*child)(void)),
     (before, parent, child))
 

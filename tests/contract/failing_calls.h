@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// System calls that fail on demand. The linker puts our functions before the C library's (`--wrap`, see
-// CMakeLists.txt). A plan says which call fails, when and how often; without one all goes through.
+// System calls that fail on demand. The linker puts our functions before the system's (`--wrap`, see
+// CMakeLists.txt): failing_calls.c, or on Windows calls_windows.c. A plan says which call fails, when and how often; without one all goes through.
 #ifndef TF_TESTS_CONTRACT_FAILING_CALLS_H
 #define TF_TESTS_CONTRACT_FAILING_CALLS_H
 
@@ -14,7 +14,7 @@ void plan_failure(const char *call, int error, uint32_t skip_count, uint32_t fai
 /// Ends the plan, if there is one; returns how many calls it made fail.
 uint32_t plan_end(void);
 
-/// Counts the descriptors below 200 that are open; a test opens few.
+/// Counts the descriptors below 200 that are open; a test opens few. On POSIX only.
 uint32_t open_descriptors(void);
 
 #endif

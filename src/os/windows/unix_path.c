@@ -127,15 +127,17 @@ static int path_bind(SOCKET socket, const char *path, const wchar_t *wide)
     return bind(socket, generic, (int)sizeof address) == 0 ? 0 : WSAGetLastError();
 }
 
-static bool path_identify(const wchar_t *path, struct tf_unix_file *file_out)
+// Gives 0, or the error.
+static int path_identify(const wchar_t *path, struct tf_unix_file *file_out)
 {
     HANDLE file = file_open(path, FILE_READ_ATTRIBUTES);
     if (file == INVALID_HANDLE_VALUE) {
-        return false;
+        return (int)GetLastError();
     }
     bool is_known = file_is_socket(file) && file_identify(file, file_out);
+    DWORD error = GetLastError();
     (void)CloseHandle(file);
-    return is_known;
+    return is_known ? 0 : (int)(error != 0 ? error : ERROR_INVALID_DATA);
 }
 
 static bool is_same_file(const struct tf_unix_file *one, const struct tf_unix_file *other)
@@ -160,6 +162,8 @@ void tf_unix_path_remove(const char *path, const struct tf_unix_file *wanted)
     (void)CloseHandle(file);
 }
 
+// What the bind has made goes again if anything fails: under the lock nobody else has a reason to have put
+// something in its place.
 static int path_listen(
     SOCKET socket, const char *path, const wchar_t *wide, struct tf_unix_file *file_out)
 {
@@ -167,12 +171,12 @@ static int path_listen(
     if (error != 0) {
         return error;
     }
-    if (!path_identify(wide, file_out)) {
-        return (int)GetLastError();
-    }
-    if (listen(socket, SOMAXCONN) != 0) {
+    error = path_identify(wide, file_out);
+    if (error == 0 && listen(socket, SOMAXCONN) != 0) {
         error = WSAGetLastError();
-        tf_unix_path_remove(path, file_out);
+    }
+    if (error != 0) {
+        (void)DeleteFileW(wide);
     }
     return error;
 }

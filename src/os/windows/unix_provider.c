@@ -79,7 +79,7 @@ static bool scratch_path(wchar_t wide_out[MAX_PATH + 1], char path_out[TOFU_PATH
     int units = swprintf(
         wide_out,
         MAX_PATH + 1,
-        L"%lstofu-%lx-%llx",
+        L"%lstofu-unix-%lx-%llx",
         directory,
         (unsigned long)GetCurrentProcessId(),
         (unsigned long long)tf_clock_now());
