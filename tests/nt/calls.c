@@ -8,14 +8,10 @@
 #include "nt/world.h"
 #include "os/clock.h"
 
-// How often, of 1000, a call that may fail for want of resources does.
-#define SHORTAGE_RATE 20
-
 // How early a wait may be.
 #define NT_TICK UINT64_C(15600000)
 
-#define NT_INVALID_HANDLE       ((tf_nt_status)0xC0000008)
-#define NT_WINSOCK_NOT_A_SOCKET 10038
+#define NT_INVALID_HANDLE ((tf_nt_status)0xC0000008)
 
 static struct nt_file *file_of(tf_nt_handle value)
 {
@@ -48,7 +44,7 @@ static tf_nt_status set_completion(
     if (port == NULL) {
         nt_world_fail("a packet is posted to a port that is not open");
     }
-    if (nt_world_chance(SHORTAGE_RATE)) {
+    if (nt_world_is_short()) {
         return TF_NT_NO_MEMORY;
     }
     struct nt_queued *packet = nt_allocate(sizeof *packet);
@@ -71,6 +67,7 @@ static void take_packet(struct nt_port *port, struct tf_nt_packet *packet_out)
             .key = packet->key,
             .context = packet->context,
             .io_status = {.status = packet->status, .information = packet->information}};
+        port->posts_taken++;
         free(packet);
     }
     nt_world_trace("take", (uintptr_t)packet_out->context, (uint32_t)packet_out->io_status.status);
@@ -159,7 +156,7 @@ static tf_nt_status control_file(
         nt_world_fail("a poll asks for strange things");
     }
     nt_world_interrupt();
-    if (nt_world_chance(SHORTAGE_RATE)) {
+    if (nt_world_is_short()) {
         nt_kernel.counts.refusals++;
         return TF_NT_INSUFFICIENT_RESOURCES;
     }
@@ -202,7 +199,7 @@ static tf_nt_status set_information(
     if (file == NULL || port == NULL) {
         return NT_INVALID_HANDLE;
     }
-    if (nt_world_chance(SHORTAGE_RATE)) {
+    if (nt_world_is_short()) {
         return TF_NT_INSUFFICIENT_RESOURCES;
     }
     if (file->port != NULL || !file->is_overlapped) {

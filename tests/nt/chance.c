@@ -66,6 +66,11 @@ bool nt_world_chance(uint32_t rate)
     return !run.is_quiet && next_number() % 1000 < rate;
 }
 
+bool nt_world_is_short(void)
+{
+    return nt_world_chance(20);
+}
+
 void nt_world_trace(const char *what, uint64_t number, uint64_t value)
 {
     const uint64_t words[] = {(uint8_t)what[0], (uint8_t)what[1], number, value, run.now_ns};

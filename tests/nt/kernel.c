@@ -11,13 +11,19 @@
 // Values are multiples of this, as NT's are of 4; no world's own number for a socket looks like one.
 #define HANDLE_STEP 0x10004
 
-struct nt_kernel nt_kernel;
+// A fresh one; it stands ready for who never calls nt_kernel_begin().
+#define FRESH                                                                                      \
+    {                                                                                              \
+        .requests = {&nt_kernel.requests, &nt_kernel.requests},                                    \
+        .put_off = {&nt_kernel.put_off, &nt_kernel.put_off},                                       \
+        .ports = {&nt_kernel.ports, &nt_kernel.ports},                                             \
+    }
+
+struct nt_kernel nt_kernel = FRESH;
 
 void nt_kernel_begin(void)
 {
-    nt_kernel = (struct nt_kernel){0};
-    tf_list_init(&nt_kernel.requests);
-    tf_list_init(&nt_kernel.put_off);
+    nt_kernel = (struct nt_kernel)FRESH;
 }
 
 void nt_kernel_end(void)
@@ -108,6 +114,8 @@ tf_nt_handle nt_port_open(void)
     port->number = nt_kernel.port_count;
     port->is_open = true;
     tf_list_init(&port->packets);
+    tf_list_init(&port->link);
+    tf_list_append(&nt_kernel.ports, &port->link);
     nt_kernel.port_count++;
     return handle_make(NULL, port);
 }
@@ -122,6 +130,27 @@ void nt_port_push(struct nt_port *port, struct nt_queued *packet)
     nt_world_packet(port->number);
 }
 
+static const struct nt_port *port_get(uintptr_t number)
+{
+    for (struct tf_list *link = nt_kernel.ports.next; link != &nt_kernel.ports; link = link->next) {
+        const struct nt_port *port = TF_CONTAINER_OF(link, struct nt_port, link);
+        if (port->number == number) {
+            return port;
+        }
+    }
+    nt_world_fail("port %llu is not open", (unsigned long long)number);
+}
+
+bool nt_port_has_packets(uintptr_t number)
+{
+    return !tf_list_is_empty(&port_get(number)->packets);
+}
+
+uint64_t nt_port_posts_taken(uintptr_t number)
+{
+    return port_get(number)->posts_taken;
+}
+
 void nt_port_release(struct nt_port *port)
 {
     if (!port->is_open && port->file_count == 0) {
@@ -132,6 +161,7 @@ void nt_port_release(struct nt_port *port)
 static void port_close(struct nt_port *port)
 {
     port->is_open = false;
+    tf_list_remove(&port->link);
     for (struct tf_list *link = tf_list_take_first(&port->packets); link != NULL;
          link = tf_list_take_first(&port->packets)) {
         struct nt_queued *packet = TF_CONTAINER_OF(link, struct nt_queued, link);

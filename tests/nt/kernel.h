@@ -56,6 +56,15 @@ void nt_handle_close(tf_nt_handle handle);
 /// Something about the socket has changed: requests on it may be done.
 void nt_file_changed(tf_nt_handle handle);
 
+/// Says whether the kernel has put something off.
+bool nt_kernel_owes(void);
+
+/// Says whether a port, by its number in the order of opening, has packets.
+bool nt_port_has_packets(uintptr_t port);
+
+/// Returns how many posted packets were taken from a port that is open.
+uint64_t nt_port_posts_taken(uintptr_t port);
+
 /// Lets the kernel finish one thing that it has put off. Returns false if there is none.
 bool nt_kernel_step(void);
 

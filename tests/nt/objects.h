@@ -27,9 +27,11 @@ struct nt_file {
 };
 
 struct nt_port {
+    struct tf_list link;
     uintptr_t number;
     bool is_open;
-    uint32_t file_count; ///< files that have it
+    uint32_t file_count;  ///< files that have it
+    uint64_t posts_taken; ///< packets of NtSetIoCompletion that were taken
     struct tf_list packets;
 };
 
@@ -74,6 +76,7 @@ struct nt_kernel {
     uint32_t handle_capacity;
     uint32_t handle_lowest; ///< none below is free
     uint64_t port_count;    ///< opened ever
+    struct tf_list ports;   ///< open now
     struct tf_list requests;
     struct tf_list put_off;
     uint32_t put_off_count;

@@ -204,6 +204,11 @@ void nt_request_finish(struct nt_request *request, struct tf_nt_packet *packet_o
     nt_file_release(file);
 }
 
+bool nt_kernel_owes(void)
+{
+    return nt_kernel.put_off_count > 0;
+}
+
 bool nt_kernel_step(void)
 {
     if (nt_kernel.put_off_count == 0) {

@@ -15,6 +15,9 @@ uint64_t nt_world_below(uint64_t limit);
 /// Says yes `rate` times of 1000, and never while the world keeps quiet.
 bool nt_world_chance(uint32_t rate);
 
+/// Says whether a call finds no memory, which is no fault of anybody.
+bool nt_world_is_short(void);
+
 /// Answers Winsock's question for the socket below (TF_NT_SIO_*): 0, or an error.
 int nt_world_base_of(uintptr_t socket, uint32_t question, tf_nt_handle *base_out);
 

@@ -59,7 +59,7 @@ static uint64_t draw_timeout(const struct flow *flow)
 
 static void open_engine(const struct flow *flow, struct flow_engine *home)
 {
-    static const char *const pollers[] = {"sim-level", "sim-edge", "sim-oneshot"};
+    static const char *const pollers[] = {"sim-level", "sim-edge", "sim-oneshot", "sim-afd"};
     home->pool_messages_max = sim_chance(700) ? sim_between(1, 8) : 64;
     home->update_messages_max = sim_between(1, 4);
     // Where few channels are to be had, somebody is turned away.
@@ -78,7 +78,7 @@ static void open_engine(const struct flow *flow, struct flow_engine *home)
         .frame_timeout_ns = draw_timeout(flow),
         .close_timeout_ns = draw_timeout(flow),
         .keepalive = sim_chance(300),
-        .poller = pollers[sim_below(3)],
+        .poller = pollers[sim_below(4)],
         .allocator = sim_allocator(),
     };
     enum tofu_status status = tofu_engine_create(&options, &home->engine);

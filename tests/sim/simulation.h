@@ -55,6 +55,7 @@ struct tf_sim_config {
 
     bool reuses_sockets;  ///< a closed socket's number is given again at once
     bool coalesces_edges; ///< sim-edge: no event for more of what was there already
+    bool puts_off;        ///< sim-afd: what the kernel owes comes late, and its cancels lie
 
     uint64_t turns_max; ///< a world that takes more is called endless
 

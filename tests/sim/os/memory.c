@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nt/kernel.h"
 #include "sim/os/world.h"
 
 /// Stands in front of every block, as large as the strictest alignment.
@@ -57,6 +58,9 @@ static void release(void *context, void *memory, size_t size)
     }
     if (head->fields.size != size) {
         sim_fail("%zu bytes given back, %zu were asked for", size, head->fields.size);
+    }
+    if (nt_kernel_owns(memory, size)) {
+        sim_fail("memory given back that is the kernel's");
     }
     if (sim_defect_strikes(SIM_LOSE_MEMORY)) {
         return;

@@ -83,6 +83,7 @@ struct sim_socket {
     struct sim_end *end;
     struct sim_listener *listener;
     struct sim_watched *watched; ///< by pollers, linked; NULL: by none
+    void *file;                  ///< handle of its NT file; NULL: no sim-afd has watched it
 };
 
 // Sockets (os/socket.c).

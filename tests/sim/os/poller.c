@@ -1,38 +1,83 @@
 // SPDX-License-Identifier: MIT
 // Three pollers over one network: sim-level, sim-edge and sim-oneshot (os/watched.h says what they mean).
 // They obey the contract of src/os/poller.h and no more than that: order, number and spurious events are
-// drawn from the seed.
-//
-// A thread of the library never waits here: it gets what there is, and when there is nothing it does
-// not get another turn before something happens; the events of then are written where it asked for
-// them, as if the wait had returned only now. Others run the schedule meanwhile.
+// drawn from the seed. The fourth one is in poller_afd.c.
 #include "os/poller.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/clock.h"
 #include "sim/coverage.h"
 #include "sim/os/network.h"
+#include "sim/os/pollers.h"
 #include "sim/os/schedule.h"
 #include "sim/os/watched.h"
 
 /// Events of one wait, whatever the caller has room for.
 #define EVENTS_MAX 256
 
-static struct {
-    uint64_t open;
-    uint64_t opened;
-    uint64_t failed; ///< one bit per number
-} pollers;
+static void shuffle(struct tf_poll_event *events, uint32_t count)
+{
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t other = (uint32_t)sim_below(i);
+        struct tf_poll_event event = events[i - 1];
+        events[i - 1] = events[other];
+        events[other] = event;
+    }
+}
+
+// Who is reported goes to the end of the line, so that nobody waits for ever behind others.
+static uint32_t gather(struct sim_poller *state, struct tf_poll_event *events, uint32_t capacity)
+{
+    uint32_t limit = sim_chance(sim_config()->fewer_rate) ? 1 : capacity;
+    uint32_t count = 0;
+    uint32_t seen = 0;
+    bool invents = state->entry_count > 0 && sim_chance(sim_config()->spurious_rate);
+    uint64_t invented = invents ? sim_below(state->entry_count) : UINT64_MAX;
+    struct sim_watched *reported[EVENTS_MAX];
+    limit = limit < EVENTS_MAX ? limit : EVENTS_MAX;
+    for (; seen < state->entry_count && count < limit; seen++) {
+        struct sim_watched *watched = state->entries[seen];
+        uint8_t ready = sim_watched_take(watched, seen == invented);
+        if (ready == 0) {
+            state->entries[seen - count] = watched;
+            continue;
+        }
+        sim_trace("event", (uint64_t)watched->socket, ready);
+        reported[count] = watched;
+        events[count++] = (struct tf_poll_event){.token = watched->token, .ready = ready};
+    }
+    for (; seen < state->entry_count; seen++) {
+        state->entries[seen - count] = state->entries[seen];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        state->entries[state->entry_count - count + i] = reported[i];
+    }
+    shuffle(events, count);
+    return count;
+}
+
+static bool look(
+    void *context, struct tf_poll_event *events, uint32_t capacity, uint32_t *count_out)
+{
+    struct sim_poller *state = context;
+    *count_out = gather(state, events, capacity);
+    bool is_woken = state->is_woken;
+    if (is_woken) {
+        sim_actor_note_progress();
+    }
+    state->is_woken = false;
+    return *count_out > 0 || is_woken;
+}
 
 static enum tofu_status open_kind(struct tf_poller *poller, enum sim_kind kind)
 {
     struct sim_poller *state = sim_memory(1, sizeof *state);
     state->kind = kind;
-    state->number = pollers.opened++;
+    state->wait.look = look;
+    state->wait.context = state;
+    sim_wait_open(&state->wait);
     poller->state = state;
-    pollers.open++;
     return TOFU_OK;
 }
 
@@ -62,10 +107,10 @@ static void close_poller(struct tf_poller *poller)
     if (state->entry_count != 0) {
         sim_fail("a poller is closed that watches %u sockets", (unsigned)state->entry_count);
     }
+    sim_wait_close(&state->wait);
     free(state->entries);
     free(state);
     poller->state = NULL;
-    pollers.open--;
 }
 
 // Returns the pointer to the watch of this poller, or to the NULL where it would be.
@@ -140,106 +185,6 @@ static void forget_socket(struct tf_poller *poller, struct tf_watch *watch)
     watch->interest = 0;
 }
 
-static void shuffle(struct tf_poll_event *events, uint32_t count)
-{
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t other = (uint32_t)sim_below(i);
-        struct tf_poll_event event = events[i - 1];
-        events[i - 1] = events[other];
-        events[other] = event;
-    }
-}
-
-// Who is reported goes to the end of the line, so that nobody waits for ever behind others.
-static uint32_t gather(struct sim_poller *state, struct tf_poll_event *events, uint32_t capacity)
-{
-    uint32_t limit = sim_chance(sim_config()->fewer_rate) ? 1 : capacity;
-    uint32_t count = 0;
-    uint32_t seen = 0;
-    bool invents = state->entry_count > 0 && sim_chance(sim_config()->spurious_rate);
-    uint64_t invented = invents ? sim_below(state->entry_count) : UINT64_MAX;
-    struct sim_watched *reported[EVENTS_MAX];
-    limit = limit < EVENTS_MAX ? limit : EVENTS_MAX;
-    for (; seen < state->entry_count && count < limit; seen++) {
-        struct sim_watched *watched = state->entries[seen];
-        uint8_t ready = sim_watched_take(watched, seen == invented);
-        if (ready == 0) {
-            state->entries[seen - count] = watched;
-            continue;
-        }
-        sim_trace("event", (uint64_t)watched->socket, ready);
-        reported[count] = watched;
-        events[count++] = (struct tf_poll_event){.token = watched->token, .ready = ready};
-    }
-    for (; seen < state->entry_count; seen++) {
-        state->entries[seen - count] = state->entries[seen];
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        state->entries[state->entry_count - count + i] = reported[i];
-    }
-    shuffle(events, count);
-    return count;
-}
-
-bool sim_poller_has_failed(uint64_t number)
-{
-    return number < 64 && (pollers.failed >> number & 1) != 0;
-}
-
-bool sim_has_failed_poller(void)
-{
-    return pollers.failed != 0;
-}
-
-static bool fails(const struct sim_poller *state)
-{
-    uint32_t rate = sim_config()->poller_fail_rate;
-    if (rate != 0 && sim_below(1000000) < rate && state->number < 64) {
-        sim_trace("poller dies", state->number, 0);
-        sim_cover(SIM_POLLER_FAILED, 1);
-        pollers.failed |= UINT64_C(1) << state->number;
-    }
-    return sim_poller_has_failed(state->number);
-}
-
-// What a wait finds. Returns whether it ends with that.
-static bool look(
-    struct sim_poller *state, struct tf_poll_event *events, uint32_t capacity, uint32_t *count_out)
-{
-    *count_out = gather(state, events, capacity);
-    bool is_woken = state->is_woken;
-    if (is_woken) {
-        sim_actor_note_progress();
-    }
-    state->is_woken = false;
-    return *count_out > 0 || is_woken;
-}
-
-static void resume_wait(void *context)
-{
-    struct sim_poller *state = context;
-    struct sim_actor *actor = state->sleeper;
-    state->sleeper = NULL;
-    if (look(state, state->events, state->event_capacity, state->event_count)) {
-        sim_actor_note_wait(actor);
-    }
-}
-
-static void sleep_in_wait(
-    struct sim_poller *state,
-    struct sim_actor *actor,
-    uint64_t deadline_ns,
-    struct tf_poll_event *events,
-    uint32_t capacity,
-    uint32_t *event_count)
-{
-    state->sleeper = actor;
-    state->events = events;
-    state->event_capacity = capacity;
-    state->event_count = event_count;
-    sim_actor_sleep_in_call(actor, deadline_ns, resume_wait, state);
-}
-
 static enum tofu_status wait_for_events(
     struct tf_poller *poller,
     uint64_t timeout_ns,
@@ -248,27 +193,7 @@ static enum tofu_status wait_for_events(
     uint32_t *event_count_out)
 {
     struct sim_poller *state = poller->state;
-    uint64_t deadline_ns = tf_deadline(sim_now(), timeout_ns);
-    struct sim_actor *actor = sim_current_actor();
-    sim_tick();
-    state->sleeper = NULL;
-    if (fails(state)) {
-        return TOFU_NOTIFICATION_FAILED;
-    }
-    bool is_thread = actor != NULL && sim_actor_is_thread(actor);
-    while (!look(state, events, capacity, event_count_out) && sim_now() < deadline_ns) {
-        if (is_thread) {
-            sleep_in_wait(state, actor, deadline_ns, events, capacity, event_count_out);
-            return TOFU_OK;
-        }
-        if (!sim_turn(deadline_ns) && deadline_ns == TF_NEVER) {
-            sim_fail("deadlock: a wait for ever, and nothing can happen any more");
-        }
-    }
-    if (is_thread) {
-        sim_actor_note_wait(actor);
-    }
-    return TOFU_OK;
+    return sim_wait(&state->wait, timeout_ns, events, capacity, event_count_out);
 }
 
 static void wake(struct tf_poller *poller)
@@ -279,10 +204,7 @@ static void wake(struct tf_poller *poller)
         return;
     }
     state->is_woken = true;
-    if (state->sleeper != NULL) {
-        sim_cover(SIM_WOKEN, 1);
-        sim_actor_wake(state->sleeper);
-    }
+    sim_cover(SIM_WOKEN, sim_wait_end(&state->wait) ? 1 : 0);
 }
 
 #define OPS(poller_name, open_function)                                                            \
@@ -295,7 +217,8 @@ static const struct tf_poller_ops level_ops = OPS("sim-level", open_level);
 static const struct tf_poller_ops edge_ops = OPS("sim-edge", open_edge);
 static const struct tf_poller_ops oneshot_ops = OPS("sim-oneshot", open_oneshot);
 
-const struct tf_poller_ops *const tf_pollers[] = {&level_ops, &edge_ops, &oneshot_ops, NULL};
+const struct tf_poller_ops *const tf_pollers[] = {
+    &level_ops, &edge_ops, &oneshot_ops, &sim_afd_ops, NULL};
 
 // The environment has no say here: the seed decides everything.
 const struct tf_poller_ops *tf_poller_find(const char *name)
@@ -306,18 +229,4 @@ const struct tf_poller_ops *tf_poller_find(const char *name)
         }
     }
     return NULL;
-}
-
-void sim_pollers_begin(void)
-{
-    pollers.open = 0;
-    pollers.opened = 0;
-    pollers.failed = 0;
-}
-
-void sim_pollers_end(void)
-{
-    if (pollers.open != 0) {
-        sim_fail("%llu pollers were never closed", (unsigned long long)pollers.open);
-    }
 }

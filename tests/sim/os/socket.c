@@ -9,6 +9,7 @@
 #include "os/poller.h"
 #include "sim/coverage.h"
 #include "sim/os/network.h"
+#include "sim/os/pollers.h"
 #include "sim/os/schedule.h"
 
 #define FIRST_SOCKET 100
@@ -67,6 +68,7 @@ void sim_socket_close(tf_socket number)
     if (sim_socket_get(number)->watched != NULL) {
         sim_fail("socket %lld is closed while it is watched", (long long)number);
     }
+    sim_file_close(table.places[number - FIRST_SOCKET].file);
     table.is_open[number - FIRST_SOCKET] = false;
 }
 

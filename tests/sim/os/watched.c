@@ -74,8 +74,8 @@ static void announce_one(struct sim_watched *watched, uint8_t ready)
         arm(watched);
     }
     struct sim_poller *state = watched->poller;
-    if (state->sleeper != NULL && event_of(watched) != 0) {
-        sim_actor_wake(state->sleeper);
+    if (state->wait.sleeper != NULL && event_of(watched) != 0) {
+        (void)sim_wait_end(&state->wait);
     }
 }
 
@@ -85,6 +85,9 @@ void sim_socket_announce(struct sim_socket *socket, uint8_t ready)
     for (struct sim_watched *watched = socket->watched; watched != NULL; watched = next) {
         next = watched->next;
         announce_one(watched, ready);
+    }
+    if (socket->file != NULL) {
+        sim_file_changed(socket->file);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #include "os/poller.h"
 #include "sim/os/network.h"
-#include "sim/os/schedule.h"
+#include "sim/os/pollers.h"
 
 /// The semantics of real backends:
 ///   LEVEL    what is ready is reported at every wait (poll, epoll's default);
@@ -39,13 +39,8 @@ struct sim_poller {
     struct sim_watched **entries;
     uint32_t entry_count;
     uint32_t capacity;
-    uint64_t number; ///< from 0, in the order of opening
     bool is_woken;
-    struct sim_actor *sleeper; ///< found nothing at its last wait
-    struct tf_poll_event
-        *events; ///< of the sleeper: where it wants them, how many, and their number
-    uint32_t event_capacity;
-    uint32_t *event_count;
+    struct sim_wait wait;
 };
 
 /// Declares the interest anew: what holds already counts as new.

@@ -84,6 +84,7 @@ static void draw_config(struct tf_sim_config *config)
     config->preempt_rate = draw_rate(100);
     config->reuses_sockets = sim_chance(500);
     config->coalesces_edges = sim_chance(500);
+    config->puts_off = sim_chance(800);
     config->turns_max = 2000000;
 }
 
