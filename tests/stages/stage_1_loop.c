@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Stage 1: a loop without sockets. Another thread wakes it, time ends its waits, and nothing stays behind.
+#include <stdatomic.h>
+
+#include "contract/poller_fixture.h"
+#include "os/thread.h"
+#include "stages/figures.h"
+#include "support/machine.h"
+
+#define WAKES 200
+#define WAITS 10
+#define OPENS 50
+
+// A waker that waits for its turn, then notes the time and wakes.
+struct waker {
+    struct tf_thread thread;
+    struct tf_poller *poller;
+    _Atomic uint32_t turn; ///< counted up by the loop, before each wait
+    _Atomic uint64_t woken_ns;
+    uint32_t done;
+    uint32_t patience; ///< steps until the wake: the loop is asleep by then, mostly
+};
+
+static bool waker_step(void *context)
+{
+    struct waker *waker = context;
+    if (atomic_load(&waker->turn) == waker->done) {
+        waker->patience = 50;
+        machine_yield();
+        return true;
+    }
+    if (waker->patience > 0) {
+        waker->patience--;
+        machine_yield();
+        return true;
+    }
+    atomic_store(&waker->woken_ns, tf_clock_now());
+    waker->poller->ops->wake(waker->poller);
+    waker->done++;
+    return waker->done < WAKES;
+}
+
+static void a_thread_wakes_a_blocked_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tf_poll_event event;
+    uint64_t times_ns[WAKES];
+    struct waker waker = {.poller = &fixture->poller};
+    assert_int_equal(tf_thread_start(&waker.thread, "waker", waker_step, &waker), TOFU_OK);
+
+    for (uint32_t i = 0; i < WAKES; i++) {
+        atomic_fetch_add(&waker.turn, 1);
+        assert_int_equal(wait_once(fixture, CONTRACT_DEADLINE, &event, 1), 0);
+        uint64_t now_ns = tf_clock_now();
+        uint64_t woken_ns = atomic_load(&waker.woken_ns);
+        assert_true(woken_ns != 0);
+        times_ns[i] = now_ns - woken_ns;
+        assert_true(times_ns[i] < LATENESS_MAX);
+        atomic_store(&waker.woken_ns, 0);
+    }
+
+    tf_thread_join(&waker.thread);
+    figures_print_times(fixture->poller.ops->name, "from wake to return", times_ns, WAKES);
+}
+
+static void a_wait_of_fifty_milliseconds_takes_fifty(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tf_poll_event event;
+    uint64_t times_ns[WAITS];
+    for (uint32_t i = 0; i < WAITS; i++) {
+        uint64_t start_ns = tf_clock_now();
+        assert_int_equal(wait_once(fixture, 50 * TF_MILLISECOND, &event, 1), 0);
+        times_ns[i] = tf_clock_now() - start_ns;
+        assert_true(times_ns[i] >= 50 * TF_MILLISECOND);
+        assert_true(times_ns[i] < 50 * TF_MILLISECOND + LATENESS_MAX);
+    }
+    figures_print_times(fixture->poller.ops->name, "a wait of 50 ms", times_ns, WAITS);
+}
+
+static void open_wake_wait_and_close(struct fixture *fixture)
+{
+    struct tf_poller poller = {.ops = fixture->poller.ops};
+    struct tf_poll_event event;
+    uint32_t event_count = 1;
+    assert_int_equal(contract_poller_open(&poller, &fixture->link.allocator), TOFU_OK);
+    poller.ops->wake(&poller);
+    assert_int_equal(
+        poller.ops->wait(&poller, CONTRACT_DEADLINE, &event, 1, &event_count), TOFU_OK);
+    assert_int_equal(event_count, 0);
+    poller.ops->close(&poller);
+}
+
+static void no_handle_is_left_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    // The first time may open what the process keeps.
+    open_wake_wait_and_close(fixture);
+    size_t before = machine_descriptor_count();
+
+    for (uint32_t i = 0; i < OPENS; i++) {
+        open_wake_wait_and_close(fixture);
+    }
+
+    assert_int_equal(machine_descriptor_count(), before);
+}
+
+static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(a_thread_wakes_a_blocked_wait),
+    cmocka_unit_test(a_wait_of_fifty_milliseconds_takes_fifty),
+    cmocka_unit_test(no_handle_is_left_behind),
+};
+
+int main(void)
+{
+    return poller_contract_run(
+        "stage 1: a loop without sockets", cases, sizeof cases / sizeof cases[0]);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// Stage 4: many sockets that come, change and go; ten thousand watches in stable memory; forgetting while
+// another thread makes the sockets ready; fifteen hundred armed sockets that are all given up.
+#include <stdatomic.h>
+
+#include "contract/poller_fixture.h"
+#include "os/thread.h"
+#include "stages/figures.h"
+#include "support/machine.h"
+
+#define CYCLES        10000
+#define CYCLES_WARM   200
+#define RACES         2000
+#define ARMED_SOCKETS 1500
+
+// A fixed scramble of 0 to 99: 37 has no divisor in common with 100, so each index comes once.
+static uint32_t scrambled(uint32_t i)
+{
+    return i * 37 % 100;
+}
+
+static void expect_exactly_the_ready_ones(struct fixture *fixture, uint32_t first_ready)
+{
+    struct tf_poll_event events[CAPACITY_MAX];
+    memset(fixture->event_counts, 0, sizeof fixture->event_counts);
+    for (uint32_t i = 0; i < 20; i++) {
+        uint32_t event_count = wait_once(fixture, QUIET / 4, events, CAPACITY_MAX);
+        for (uint32_t j = 0; j < event_count; j++) {
+            fixture->event_counts[events[j].token]++;
+        }
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        const struct tf_watch *watch = &fixture->watches[scrambled(i)];
+        bool was_reported = fixture->event_counts[watch->token] != 0;
+        assert_int_equal(was_reported, i >= first_ready);
+    }
+}
+
+// Fifty are forgotten, twenty-five changed to what always holds, and twenty-five have bytes to receive: so
+// the last fifty are reported, and no other.
+static void forgetting_and_changing_some_leaves_the_others(void **state)
+{
+    struct fixture *fixture = *state;
+    watch_many(fixture, 100, TF_POLL_READ);
+    assert_int_equal(count_events(fixture, QUIET), 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint32_t index = scrambled(i);
+        if (i < 50) {
+            forget(fixture, &fixture->watches[index]);
+        } else if (i < 75) {
+            arm(fixture, &fixture->watches[index], TF_POLL_WRITE);
+        }
+        if (i < 25 || i >= 75) {
+            contract_send_text(&fixture->link, fixture->peers[index], "ping");
+            contract_await(&fixture->link, fixture->watches[index].socket, TF_POLL_READ);
+        }
+    }
+
+    expect_exactly_the_ready_ones(fixture, 50);
+}
+
+// An allocator that knows how much is out.
+struct meter {
+    struct tofu_allocator real;
+    size_t used_bytes;
+};
+
+static void *meter_allocate(void *context, size_t size)
+{
+    struct meter *meter = context;
+    meter->used_bytes += size;
+    return meter->real.allocate(meter->real.context, size);
+}
+
+static void meter_release(void *context, void *memory, size_t size)
+{
+    struct meter *meter = context;
+    meter->used_bytes -= size;
+    meter->real.release(meter->real.context, memory, size);
+}
+
+// One socket, watched and forgotten under ever new tokens, with a request in every state of its life.
+static void cycle(struct tf_poller *poller, struct tf_watch *watch, uint32_t number)
+{
+    struct tf_poll_event event;
+    uint32_t event_count = 0;
+    watch->token++;
+    assert_int_equal(poller->ops->watch(poller, watch, TF_POLL_READ), TOFU_OK);
+    if (number % 2 == 0) {
+        assert_int_equal(poller->ops->wait(poller, 0, &event, 1, &event_count), TOFU_OK);
+        assert_int_equal(event_count, 0);
+    }
+    if (number % 3 == 0) {
+        assert_int_equal(poller->ops->watch(poller, watch, TF_POLL_WRITE), TOFU_OK);
+        assert_int_equal(
+            poller->ops->wait(poller, CONTRACT_DEADLINE, &event, 1, &event_count), TOFU_OK);
+        assert_int_equal(event_count, 1);
+        assert_int_equal(event.token, watch->token);
+    }
+    poller->ops->forget(poller, watch);
+}
+
+static void ten_thousand_watches_need_no_more_memory_than_two_hundred(void **state)
+{
+    struct fixture *fixture = *state;
+    struct meter meter = {.real = fixture->link.allocator};
+    struct tofu_allocator allocator = {meter_allocate, meter_release, &meter};
+    struct tf_poller poller = {.ops = fixture->poller.ops};
+    struct tf_watch watch = {.socket = fixture->server};
+    assert_int_equal(contract_poller_open(&poller, &allocator), TOFU_OK);
+    for (uint32_t i = 0; i < CYCLES_WARM; i++) {
+        cycle(&poller, &watch, i);
+    }
+    size_t used_bytes = meter.used_bytes;
+    size_t descriptor_count = machine_descriptor_count();
+    uint64_t start_ns = tf_clock_now();
+
+    for (uint32_t i = 0; i < CYCLES; i++) {
+        cycle(&poller, &watch, i);
+    }
+
+    figures_print_rate(poller.ops->name, "watches and forgets", CYCLES, tf_clock_now() - start_ns);
+    assert_int_equal(meter.used_bytes, used_bytes);
+    assert_int_equal(machine_descriptor_count(), descriptor_count);
+    poller.ops->close(&poller);
+    assert_string_equal(poller.detail, "");
+    assert_int_equal(meter.used_bytes, 0);
+}
+
+// Sends one byte whenever it may, so that the loop's cancels race with what makes the socket ready.
+struct sender {
+    struct tf_thread thread;
+    tf_socket socket;
+    _Atomic uint32_t allowed;
+    uint32_t sent;
+};
+
+static bool sender_step(void *context)
+{
+    struct sender *sender = context;
+    static uint8_t byte = 'x';
+    if (atomic_load(&sender->allowed) == sender->sent) {
+        machine_yield();
+        return true;
+    }
+    sender->sent += (uint32_t)contract_send_some(sender->socket, &byte, 1);
+    return sender->sent < RACES;
+}
+
+// The interest goes back and forth while the byte comes; then it must be reported.
+static void receive_one(struct fixture *fixture, struct tf_watch *watch, uint32_t round)
+{
+    struct tf_poll_event event;
+    uint8_t byte = 0;
+    size_t size = 0;
+    int error = 0;
+    for (uint32_t i = 0; i < round % 4; i++) {
+        arm(fixture, watch, TF_POLL_READ);
+        (void)wait_once(fixture, 0, &event, 1);
+        arm(fixture, watch, i % 2 == 0 ? TF_POLL_WRITE : 0);
+        (void)wait_once(fixture, 0, &event, 1);
+    }
+    if (round % 5 == 0) {
+        forget(fixture, watch);
+        watch->token = ++fixture->last_token;
+    }
+    arm(fixture, watch, TF_POLL_READ);
+    while (contract_receive(fixture->server, &byte, 1, &size, &error) != TF_IO_DONE) {
+        (void)expect(fixture, watch);
+    }
+    assert_int_equal(byte, 'x');
+}
+
+static void a_cancel_that_races_with_readiness_loses_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tf_watch *watch = watch_add(fixture, fixture->server);
+    struct sender sender = {.socket = fixture->client};
+    arm(fixture, watch, TF_POLL_READ);
+    assert_int_equal(tf_thread_start(&sender.thread, "sender", sender_step, &sender), TOFU_OK);
+
+    uint64_t start_ns = tf_clock_now();
+    for (uint32_t i = 0; i < RACES; i++) {
+        atomic_fetch_add(&sender.allowed, 1);
+        receive_one(fixture, watch, i);
+    }
+
+    figures_print_rate(fixture->poller.ops->name, "races", RACES, tf_clock_now() - start_ns);
+    tf_thread_join(&sender.thread);
+}
+
+static void fifteen_hundred_armed_sockets_are_given_up_without_a_leak(void **state)
+{
+    struct fixture *fixture = *state;
+    struct meter meter = {.real = fixture->link.allocator};
+    struct tofu_allocator allocator = {meter_allocate, meter_release, &meter};
+    struct tf_poll_event event;
+    fixture->poller.ops->close(&fixture->poller);
+    size_t descriptor_count = machine_descriptor_count();
+    assert_int_equal(contract_poller_open(&fixture->poller, &allocator), TOFU_OK);
+    while (fixture->watch_count < ARMED_SOCKETS) {
+        tf_socket client = TF_SOCKET_NONE;
+        tf_socket server = TF_SOCKET_NONE;
+        contract_pair(&fixture->link, &client, &server);
+        arm(fixture, watch_add(fixture, client), TF_POLL_READ);
+        arm(fixture, watch_add(fixture, server), TF_POLL_READ);
+    }
+    assert_int_equal(wait_once(fixture, 0, &event, 1), 0);
+    uint64_t start_ns = tf_clock_now();
+
+    for (uint32_t i = 0; i < ARMED_SOCKETS; i++) {
+        forget(fixture, &fixture->watches[i]);
+        contract_close(&fixture->link, fixture->watches[i].socket);
+    }
+    fixture->poller.ops->close(&fixture->poller);
+
+    figures_print_rate(
+        fixture->poller.ops->name,
+        "armed sockets given up",
+        ARMED_SOCKETS,
+        tf_clock_now() - start_ns);
+    assert_string_equal(fixture->poller.detail, "");
+    assert_int_equal(meter.used_bytes, 0);
+    assert_int_equal(machine_descriptor_count(), descriptor_count);
+    assert_int_equal(contract_poller_open(&fixture->poller, &fixture->link.allocator), TOFU_OK);
+}
+
+static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(forgetting_and_changing_some_leaves_the_others),
+    cmocka_unit_test(ten_thousand_watches_need_no_more_memory_than_two_hundred),
+    cmocka_unit_test(a_cancel_that_races_with_readiness_loses_nothing),
+    cmocka_unit_test(fifteen_hundred_armed_sockets_are_given_up_without_a_leak),
+};
+
+int main(void)
+{
+    return poller_contract_run("stage 4: many sockets", cases, sizeof cases / sizeof cases[0]);
+}
