@@ -7,6 +7,7 @@
 #   make repeat     tests N times (N=100)            make tsan     tests under ThreadSanitizer
 #   make release    build the release preset         make ci       everything CI runs
 #   make seeds      10^5 seeds of the simulator
+#   make bench      what the statistics cost
 #   make hostile    hostile peers, by the clock: wants a quiet machine
 #   make torture    each system call fails in turn: a quarter of an hour
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
@@ -16,7 +17,7 @@
 PREFIX ?= /usr/local
 N ?= 100
 
-.PHONY: all build test seeds hostile torture demo repeat release install check format asan tsan ci clean bootstrap
+.PHONY: all build test seeds bench hostile torture demo repeat release install check format asan tsan ci clean bootstrap
 
 all: build
 
@@ -34,6 +35,10 @@ test: bootstrap
 
 seeds: bootstrap
 	@scripts/test sim
+
+bench: bootstrap
+	@scripts/build release --target bench
+	@bench/measure_stats build/release
 
 hostile: bootstrap
 	@scripts/test debug --label-regex hostile

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The counters of src/engine/counters.h with recording left out: the same structs, empty functions.
+//
+// Only for measuring what recording costs (bench/CMakeLists.txt puts this folder in front of src/). An engine
+// built with it keeps no count of half-open connections, and so has no limit on them.
+#ifndef TF_ENGINE_COUNTERS_H
+#define TF_ENGINE_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <tofu/stats.h>
+
+static inline void tf_count(_Atomic uint64_t *counter, uint64_t amount)
+{
+    (void)counter;
+    (void)amount;
+}
+
+static inline void tf_uncount(_Atomic uint64_t *counter)
+{
+    (void)counter;
+}
+
+struct tf_histogram {
+    _Atomic uint64_t counts[TOFU_HISTOGRAM_BUCKETS];
+};
+
+static inline void tf_histogram_add(struct tf_histogram *histogram, uint64_t time_ns)
+{
+    (void)histogram;
+    (void)time_ns;
+}
+
+static inline void tf_histogram_read(
+    struct tf_histogram *histogram, struct tofu_histogram *histogram_out)
+{
+    for (unsigned i = 0; i < TOFU_HISTOGRAM_BUCKETS; i++) {
+        histogram_out->counts[i] =
+            atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+    }
+}
+
+/// An engine's; names as in struct tofu_stats.
+struct tf_counters {
+    _Atomic uint64_t messages_sent;
+    _Atomic uint64_t messages_received;
+    _Atomic uint64_t messages_returned;
+    _Atomic uint64_t messages_dropped;
+    _Atomic uint64_t bytes_sent;
+    _Atomic uint64_t bytes_received;
+    _Atomic uint64_t connections_accepted;
+    _Atomic uint64_t connections_refused;
+    _Atomic uint64_t channels_opened;
+    _Atomic uint64_t channels_closed;
+    _Atomic uint64_t channels_graceful;
+    _Atomic uint64_t deadlines_missed;
+    _Atomic uint64_t rules_broken;
+    _Atomic uint64_t accepts_failed;
+    _Atomic uint64_t pool_empty_episodes;
+    _Atomic uint64_t turns;
+    _Atomic uint64_t half_open; ///< a gauge
+    struct tf_histogram queue_dwell;
+    struct tf_histogram loop_lag;
+};
+
+/// A group's; names as in struct tofu_group_stats.
+struct tf_group_counters {
+    _Atomic uint64_t messages_sent;
+    _Atomic uint64_t messages_received;
+    _Atomic uint64_t messages_returned;
+    _Atomic uint64_t channels;  ///< a gauge
+    _Atomic uint64_t delivered; ///< put into the receive queue by the I/O thread
+    _Atomic uint64_t taken;     ///< of those, given out; its writer is the waiter
+};
+
+/// A channel's, in its slot; names as in struct tofu_channel_stats.
+struct tf_channel_counters {
+    _Atomic uint64_t messages_sent;
+    _Atomic uint64_t messages_received;
+    _Atomic uint64_t bytes_sent;
+    _Atomic uint64_t bytes_received;
+};
+
+#endif
