@@ -92,7 +92,7 @@ static void open_connected(struct pair *pair, uint64_t seed)
     sim_config()->buffer_bytes_max += 64;
     const struct tofu_options options = {.pool_messages_max = 1 + seed % 5};
     pair_open(pair, seed, &options, &options);
-    pair_listen(pair, seed % 2 == 0 ? "tcp|127.0.0.1|0" : "uds|@end");
+    pair_listen(pair, seed % 8 < 4 ? "tcp|127.0.0.1|0" : "uds|@end");
     pair_connect(pair);
 }
 

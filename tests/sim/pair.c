@@ -15,12 +15,12 @@ void pair_begin(uint64_t seed)
 
 static struct tofu_engine *open_engine(uint64_t seed, const struct tofu_options *wanted)
 {
-    static const char *const pollers[] = {"sim-level", "sim-edge", "sim-oneshot"};
+    static const char *const pollers[] = {"sim-level", "sim-edge", "sim-oneshot", "sim-afd"};
     struct tofu_options options = {0};
     if (wanted != NULL) {
         options = *wanted;
     }
-    options.poller = pollers[seed % 3];
+    options.poller = pollers[seed % 4];
     options.allocator = sim_allocator();
     struct tofu_engine *engine = NULL;
     assert_int_equal(tofu_engine_create(&options, &engine), TOFU_OK);

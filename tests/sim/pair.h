@@ -3,7 +3,7 @@
 // and raw peers that speak bytes.
 //
 // The test itself is no actor: whenever it waits, the schedule runs. Worlds are drawn from seeds as for the
-// flows; seed and poller change together, so that a loop over seeds meets all three kinds of pollers.
+// flows; seed and poller change together, so that a loop over seeds meets all four kinds of pollers.
 #ifndef TF_SIM_PAIR_H
 #define TF_SIM_PAIR_H
 

@@ -83,7 +83,7 @@ static uint64_t run_world(uint64_t seed, uint64_t cycles_max)
     sim_config()->buffer_bytes_max = 4096;
     const struct tofu_options options = {.pool_messages_max = 1};
     pair_open(&pair, seed, &options, NULL);
-    pair_listen(&pair, seed % 2 == 0 ? "tcp|127.0.0.1|0" : "uds|@park");
+    pair_listen(&pair, seed % 8 < 4 ? "tcp|127.0.0.1|0" : "uds|@park");
     pair_connect(&pair);
     struct sender sender = {.pair = &pair, .next_id = 1};
     sim_actor_start(&sender.thread, "sender", send_some, &sender);
