@@ -8,6 +8,7 @@
 #   make release    build the release preset         make ci       everything CI runs
 #   make seeds      10^5 seeds of the simulator
 #   make bench      what the statistics cost
+#   make test-windows   the tests as Windows programs, cross-built and run under Wine
 #   make hostile    hostile peers, by the clock: wants a quiet machine
 #   make torture    each system call fails in turn: a quarter of an hour
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
@@ -17,7 +18,7 @@
 PREFIX ?= /usr/local
 N ?= 100
 
-.PHONY: all build test seeds bench hostile torture demo repeat release install check format asan tsan ci clean bootstrap
+.PHONY: all build test test-windows seeds bench hostile torture demo repeat release install check format asan tsan ci clean bootstrap
 
 all: build
 
@@ -32,6 +33,9 @@ release: bootstrap
 
 test: bootstrap
 	@scripts/test debug --label-exclude 'sweep|hostile'
+
+test-windows: bootstrap
+	@scripts/test windows --label-exclude 'sweep|hostile'
 
 seeds: bootstrap
 	@scripts/test sim

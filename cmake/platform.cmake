@@ -8,6 +8,9 @@
 #   TOFU_LOOPS            the event loops that recipes/descriptor_*.c show how to join
 #   TOFU_POSIX_THREADS    what a recipe links for its threads
 #   TOFU_LABS             the folders of lab/ that it can run
+#   TOFU_LINK_OPTIONS     how the shared library is linked
+#   TOFU_OBJECTS_EXPORT   ON where an object says by itself what a shared library exports, so that the
+#                         static one needs objects of its own
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   set(TOFU_OS_FOLDERS posix linux)
   set(TOFU_OS_DEFINITIONS _GNU_SOURCE)
@@ -16,6 +19,11 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   set(TOFU_LOOPS epoll libuv)
   set(TOFU_POSIX_THREADS Threads::Threads)
   set(TOFU_LABS)
+  set(TOFU_OBJECTS_EXPORT OFF)
+  # A name that nobody defines is our mistake, not the user's. Sanitizers leave theirs open on purpose.
+  if(NOT TOFU_SANITIZE)
+    set(TOFU_LINK_OPTIONS LINKER:-z,defs)
+  endif()
   set(THREADS_PREFER_PTHREAD_FLAG OFF)
   find_package(Threads REQUIRED)
 elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
@@ -25,9 +33,13 @@ elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
   set(TOFU_POLLERS afd)
   set(TOFU_LOOPS windows)
   set(TOFU_LABS windows)
+  set(TOFU_OBJECTS_EXPORT ON)
+  set(CMAKE_SHARED_LIBRARY_PREFIX "")
   if(MINGW)
     # In the program itself, so that it needs no library beside it.
     set(TOFU_POSIX_THREADS -Wl,-Bstatic winpthread -Wl,-Bdynamic)
+    # Nothing that the compiler needs is to be a library beside ours.
+    set(TOFU_LINK_OPTIONS -static-libgcc)
     # printf as C11 has it, and not as Windows' old C library does; the compiler is to check it as such.
     add_compile_definitions(__USE_MINGW_ANSI_STDIO=1 __printf__=__gnu_printf__)
   endif()

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "support/raw_socket.h"
 
-#include <afunix.h>
-#include <windows.h>
 #include <winsock2.h>
-#include <ws2tcpip.h>
 
+#include <afunix.h>
 #include <stdio.h>
 #include <string.h>
+#include <windows.h>
+#include <ws2tcpip.h>
 
 _Static_assert(sizeof(struct sockaddr_un) <= 128, "every address fits");
 
@@ -84,7 +84,7 @@ static int adopt(SOCKET opened)
 static void make_non_blocking(int descriptor)
 {
     u_long on = 1;
-    (void)ioctlsocket((SOCKET)descriptor, FIONBIO, &on);
+    (void)ioctlsocket((SOCKET)descriptor, (long)FIONBIO, &on);
 }
 
 int raw_socket_open(const struct raw_address *address)
@@ -151,7 +151,7 @@ bool raw_socket_await(int descriptor, bool is_for_reading, uint64_t timeout_ns)
     FD_ZERO(&failed);
     FD_SET((SOCKET)descriptor, &watched);
     FD_SET((SOCKET)descriptor, &failed);
-    const struct timeval timeout = {
+    struct timeval timeout = {
         .tv_sec = (long)(timeout_ns / 1000000000),
         .tv_usec = (long)(timeout_ns % 1000000000 / 1000)};
     fd_set *to_read = is_for_reading ? &watched : NULL;
@@ -183,11 +183,21 @@ enum raw_outcome raw_socket_send(int descriptor, const void *bytes, size_t size,
     return RAW_DONE;
 }
 
+// Wine's poll takes the error of a connection away from the socket, and what is read then is an end like
+// any other. That nothing can be sent any more is still to be seen, also by sending nothing.
+static bool is_reset(int descriptor)
+{
+    return send((SOCKET)descriptor, "", 0, 0) != 0 && WSAGetLastError() == WSAECONNRESET;
+}
+
 enum raw_outcome raw_socket_receive(int descriptor, void *bytes, size_t size, size_t *received_out)
 {
     int received = recv((SOCKET)descriptor, bytes, (int)size, 0);
     if (received < 0) {
         return failure();
+    }
+    if (received == 0 && is_reset(descriptor)) {
+        return RAW_GONE;
     }
     *received_out = (size_t)received;
     return RAW_DONE;
