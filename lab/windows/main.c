@@ -5,7 +5,7 @@
 //     serve        starts the server
 //     needs        how many handles and threads have come since
 //     wake COUNT   wakes the waiting server COUNT times; answers the median of the nanoseconds
-//     rearm COUNT  stops and starts watching COUNT connections in turn; nanoseconds for one
+//     rearm COUNT  stops and starts watching COUNT connections in turn; the median of the nanoseconds
 //     usage        CPU nanoseconds and private bytes of this process so far
 //     end          expects the peer to have closed everything; answers the bytes sent back
 //
@@ -21,7 +21,7 @@
 // psapi.h and tlhelp32.h need windows.h before them, which lab.h brings.
 #include <psapi.h>
 
-enum { PROGRAM_MINUTES_MAX = 10, WAKES_MAX = 100000, HANDLES_BYTES = 32 << 20 };
+enum { PROGRAM_MINUTES_MAX = 10, COUNT_MAX = 100000, HANDLES_BYTES = 32 << 20 };
 
 /// What the main thread and the server's thread tell each other.
 struct server {
@@ -47,15 +47,35 @@ static uint64_t now_ns(void)
     return ticks / rate * 1000000000 + ticks % rate * 1000000000 / rate;
 }
 
+static int compare_ns(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static uint64_t median(uint64_t *values, uint32_t value_count)
+{
+    qsort(values, value_count, sizeof *values, compare_ns);
+    return values[value_count / 2];
+}
+
+/// @return the median of the nanoseconds one takes; UINT64_MAX if this way cannot.
 static uint64_t rearm(struct lab *lab, uint32_t rearm_count)
 {
-    uint64_t start_ns = now_ns();
+    uint64_t *rearms_ns = lab_alloc(rearm_count, sizeof *rearms_ns);
+    uint64_t result_ns = UINT64_MAX;
     for (uint32_t done = 0; done < rearm_count; done++) {
+        uint64_t start_ns = now_ns();
         if (!way_rearm(lab, done % lab->count)) {
-            return UINT64_MAX;
+            goto out;
         }
+        rearms_ns[done] = now_ns() - start_ns;
     }
-    return (now_ns() - start_ns) / rearm_count;
+    result_ns = median(rearms_ns, rearm_count);
+out:
+    free(rearms_ns);
+    return result_ns;
 }
 
 static DWORD WINAPI serve(void *argument)
@@ -143,13 +163,6 @@ static void command_needs(const struct server *server)
         thread_count() - server->threads_before);
 }
 
-static int compare_ns(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /// Wakes the server, which is waiting or just about to.
 /// @return nanoseconds from before the call until the server had seen it.
 static uint64_t wake_once(struct server *server)
@@ -165,15 +178,11 @@ static uint64_t wake_once(struct server *server)
 
 static void command_wake(struct server *server, uint32_t wake_count)
 {
-    if (wake_count == 0 || wake_count > WAKES_MAX) {
-        lab_fail("wake: count", wake_count);
-    }
     uint64_t *wakes_ns = lab_alloc(wake_count, sizeof *wakes_ns);
     for (uint32_t done = 0; done < wake_count; done++) {
         wakes_ns[done] = wake_once(server);
     }
-    qsort(wakes_ns, wake_count, sizeof *wakes_ns, compare_ns);
-    printf("wake_ns=%llu\n", wakes_ns[wake_count / 2]);
+    printf("wake_ns=%llu\n", median(wakes_ns, wake_count));
     free(wakes_ns);
 }
 
@@ -217,14 +226,16 @@ static void run(struct server *server)
     while (fgets(line, sizeof line, stdin) != NULL) {
         char name[16] = "";
         unsigned count = 0;
-        sscanf(line, "%15s %u", name, &count);
-        if (strcmp(name, "serve") == 0) {
+        bool is_counted = sscanf(line, "%15s %u", name, &count) == 2;
+        if (is_counted && (count == 0 || count > COUNT_MAX)) {
+            lab_fail("count of a command", count);
+        } else if (strcmp(name, "serve") == 0) {
             command_serve(server);
         } else if (strcmp(name, "needs") == 0) {
             command_needs(server);
-        } else if (strcmp(name, "wake") == 0) {
+        } else if (is_counted && strcmp(name, "wake") == 0) {
             command_wake(server, count);
-        } else if (strcmp(name, "rearm") == 0) {
+        } else if (is_counted && strcmp(name, "rearm") == 0) {
             command_rearm(server, count);
         } else if (strcmp(name, "usage") == 0) {
             command_usage();
