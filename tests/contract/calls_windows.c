@@ -217,3 +217,10 @@ INTERPOSE_ALONE(
     FALSE,
     (DWORD flags, LPCWSTR name, HMODULE *module),
     (flags, name, module));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    SetKernelObjectSecurity,
+    FALSE,
+    (HANDLE handle, SECURITY_INFORMATION kind, PSECURITY_DESCRIPTOR descriptor),
+    (handle, kind, descriptor));

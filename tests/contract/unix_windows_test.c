@@ -3,6 +3,7 @@
 // what it leaves behind; what is told of a peer.
 #include <winsock2.h>
 
+#include <stdalign.h>
 #include <wchar.h>
 
 #include "contract/contract_link.h"
@@ -289,6 +290,68 @@ static void a_directory_that_does_not_exist_is_not_made(void **state)
     expect_refusal(fixture, ERROR_PATH_NOT_FOUND);
 }
 
+static bool is_own_user(PSID user)
+{
+    alignas(TOKEN_USER) unsigned char bytes[256];
+    HANDLE token = NULL;
+    DWORD size = 0;
+    assert_true(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
+    assert_true(GetTokenInformation(token, TokenUser, bytes, (DWORD)sizeof bytes, &size));
+    (void)CloseHandle(token);
+    return EqualSid(((TOKEN_USER *)(void *)bytes)->User.Sid, user);
+}
+
+// Says whether a file's access list has an entry for others than its user and the system itself.
+static bool others_have_access(const char *path)
+{
+    alignas(SECURITY_DESCRIPTOR) unsigned char bytes[4096];
+    SECURITY_DESCRIPTOR *descriptor = (SECURITY_DESCRIPTOR *)(void *)bytes;
+    DWORD needed = 0;
+    ACL *list = NULL;
+    BOOL has_list = FALSE;
+    BOOL is_default = FALSE;
+    uint32_t other_count = 0;
+    assert_true(GetFileSecurityA(
+        path, DACL_SECURITY_INFORMATION, descriptor, (DWORD)sizeof bytes, &needed));
+    assert_true(GetSecurityDescriptorDacl(descriptor, &has_list, &list, &is_default));
+    assert_true(has_list && list != NULL && list->AceCount > 0);
+    for (DWORD i = 0; i < list->AceCount; i++) {
+        void *entry = NULL;
+        assert_true(GetAce(list, i, &entry));
+        PSID user = &((ACCESS_ALLOWED_ACE *)entry)->SidStart;
+        other_count += !is_own_user(user) && !IsWellKnownSid(user, WinLocalSystemSid) ? 1 : 0;
+    }
+    return other_count > 0;
+}
+
+// Connecting takes the right to write, so the list of the file is what keeps others out.
+static void only_the_own_user_may_connect_unless_others_are_to(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tf_listener listener;
+    int error = 0;
+    assert_int_equal(tf_listener_open(&listener, &fixture->address, 0666, &error), TOFU_OK);
+    assert_true(others_have_access(fixture->address.path));
+    tf_listener_close(&listener);
+
+    assert_int_equal(tf_listener_open(&listener, &fixture->address, 0600, &error), TOFU_OK);
+
+    assert_false(others_have_access(fixture->address.path));
+    assert_true(is_served(fixture));
+    tf_listener_close(&listener);
+}
+
+static void a_path_that_cannot_be_made_private_is_not_listened_on(void **state)
+{
+    struct fixture *fixture = *state;
+    plan_failure("SetKernelObjectSecurity", ERROR_ACCESS_DENIED, 0, 1);
+
+    expect_refusal(fixture, ERROR_ACCESS_DENIED);
+
+    assert_int_equal(plan_end(), 1);
+    assert_false(machine_has_file(fixture->address.path));
+}
+
 // Paths are UTF-8 for us, and UTF-16 for the system.
 static void a_path_has_characters_of_all_kinds(void **state)
 {
@@ -390,6 +453,8 @@ int main(void)
         CASE(a_path_that_is_no_longer_ours_survives_our_close),
         CASE(a_listener_that_fails_half_way_leaves_no_path),
         CASE(a_directory_that_does_not_exist_is_not_made),
+        CASE(only_the_own_user_may_connect_unless_others_are_to),
+        CASE(a_path_that_cannot_be_made_private_is_not_listened_on),
         CASE(a_path_has_characters_of_all_kinds),
         CASE(a_path_that_is_no_utf_8_is_no_address),
         CASE(a_dead_path_is_refused_and_a_missing_one_is_not_found),

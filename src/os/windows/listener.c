@@ -148,8 +148,11 @@ static enum tofu_status tcp_listener_open(struct tf_listener *made, int *error_o
     return TOFU_OK;
 }
 
-// The mode has no meaning here: a path has the access list that its directory gives it.
-static enum tofu_status unix_listener_open(struct tf_listener *made, int *error_out)
+// Those to whom a mode gives the right to write may connect. Windows has no such three kinds of users: if
+// others than the owner may, the directory says who they are.
+#define TF_MODE_OF_OTHERS 022
+
+static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mode, int *error_out)
 {
     int error = 0;
     SOCKET socket = tf_unix_socket(&error);
@@ -158,7 +161,8 @@ static enum tofu_status unix_listener_open(struct tf_listener *made, int *error_
         return status_of_listen(error);
     }
     struct tf_unix_file file;
-    error = tf_unix_path_listen(socket, made->address.path, &file);
+    bool is_private = (mode & TF_MODE_OF_OTHERS) == 0;
+    error = tf_unix_path_listen(socket, made->address.path, is_private, &file);
     if (error != 0) {
         (void)closesocket(socket);
         *error_out = error;
@@ -174,14 +178,14 @@ enum tofu_status tf_listener_open(
     struct tf_listener *listener, const struct tofu_address *address, uint32_t mode, int *error_out)
 {
     struct tf_listener made = {.socket = TF_SOCKET_NONE, .address = *address};
-    (void)mode;
     // First, so that a process that has no socket to spare hears it now and not at its first peer.
     made.reserve = reserve_open(error_out);
     if (made.reserve == TF_SOCKET_NONE) {
         return TOFU_LISTEN_FAILED;
     }
-    enum tofu_status status = address->transport == TOFU_UDS ? unix_listener_open(&made, error_out)
-                                                             : tcp_listener_open(&made, error_out);
+    enum tofu_status status = address->transport == TOFU_UDS
+                                  ? unix_listener_open(&made, mode, error_out)
+                                  : tcp_listener_open(&made, error_out);
     if (status != TOFU_OK) {
         (void)closesocket((SOCKET)made.reserve);
         return status;

@@ -7,11 +7,12 @@
 // question and removed through the handle, so nobody can put another in its place. Anything else, doubt
 // included, leaves it alone. Whose file it is the system decides: who may not remove it cannot open it so.
 //
+// A client needs the right to write to the file; nobody can connect before it is asked who may.
+//
 // The lock is a file that is open for nobody else. It is held from before the bind until after the
 // listen: between the two a starter's own socket refuses connections and looks dead to another.
 #include "os/windows/unix_path.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <windows.h>
@@ -20,6 +21,7 @@
 
 #include "base/assert.h"
 #include "os/windows/text.h"
+#include "os/windows/unix_access.h"
 #include "os/windows/unix_provider.h"
 #include "os/windows/winsock.h"
 
@@ -127,17 +129,21 @@ static int path_bind(SOCKET socket, const char *path, const wchar_t *wide)
     return bind(socket, generic, (int)sizeof address) == 0 ? 0 : WSAGetLastError();
 }
 
-// Gives 0, or the error.
-static int path_identify(const wchar_t *path, struct tf_unix_file *file_out)
+// Looks which file the bind has made, and says who may connect to it. Gives 0, or the error.
+static int path_take(const wchar_t *path, bool is_private, struct tf_unix_file *file_out)
 {
-    HANDLE file = file_open(path, FILE_READ_ATTRIBUTES);
+    HANDLE file = file_open(path, FILE_READ_ATTRIBUTES | WRITE_DAC);
     if (file == INVALID_HANDLE_VALUE) {
         return (int)GetLastError();
     }
+    SetLastError(ERROR_INVALID_DATA); // For a file that can be asked, and is none of ours.
     bool is_known = file_is_socket(file) && file_identify(file, file_out);
-    DWORD error = GetLastError();
+    int error = is_known ? 0 : (int)GetLastError();
+    if (error == 0 && is_private) {
+        error = tf_unix_access_restrict(file);
+    }
     (void)CloseHandle(file);
-    return is_known ? 0 : (int)(error != 0 ? error : ERROR_INVALID_DATA);
+    return error;
 }
 
 static bool is_same_file(const struct tf_unix_file *one, const struct tf_unix_file *other)
@@ -165,13 +171,17 @@ void tf_unix_path_remove(const char *path, const struct tf_unix_file *wanted)
 // What the bind has made goes again if anything fails: under the lock nobody else has a reason to have put
 // something in its place.
 static int path_listen(
-    SOCKET socket, const char *path, const wchar_t *wide, struct tf_unix_file *file_out)
+    SOCKET socket,
+    const char *path,
+    const wchar_t *wide,
+    bool is_private,
+    struct tf_unix_file *file_out)
 {
     int error = path_bind(socket, path, wide);
     if (error != 0) {
         return error;
     }
-    error = path_identify(wide, file_out);
+    error = path_take(wide, is_private, file_out);
     if (error == 0 && listen(socket, SOMAXCONN) != 0) {
         error = WSAGetLastError();
     }
@@ -211,7 +221,8 @@ static HANDLE lock_open(const wchar_t *path, int *error_out)
     return lock;
 }
 
-int tf_unix_path_listen(SOCKET socket, const char *path, struct tf_unix_file *file_out)
+int tf_unix_path_listen(
+    SOCKET socket, const char *path, bool is_private, struct tf_unix_file *file_out)
 {
     wchar_t wide[UNIX_PATH_MAX];
     int error = 0;
@@ -222,7 +233,7 @@ int tf_unix_path_listen(SOCKET socket, const char *path, struct tf_unix_file *fi
     if (lock == INVALID_HANDLE_VALUE) {
         return error;
     }
-    error = path_listen(socket, path, wide, file_out);
+    error = path_listen(socket, path, wide, is_private, file_out);
     (void)CloseHandle(lock);
     return error;
 }
