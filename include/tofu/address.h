@@ -3,7 +3,8 @@
 //
 // Two forms are read: `tcp|HOST|PORT` and `uds|PATH`, which travel on the wire, and the URLs
 // `tcp://HOST:PORT` (IPv6 hosts in brackets) and `uds://PATH`, which are rewritten to the first.
-// A leading `@` in PATH names Linux's abstract namespace.
+// A leading `@` in PATH names Linux's abstract namespace; elsewhere it is a character like any other. Texts
+// are UTF-8, paths on Windows too.
 #ifndef TOFU_ADDRESS_H
 #define TOFU_ADDRESS_H
 
@@ -18,7 +19,8 @@
 #define TOFU_DEFAULT_HOST "127.0.0.1"
 #define TOFU_DEFAULT_PORT 7099
 
-/// Longest host name (RFC 1035, section 2.3.4) and longest Unix path (sun_path of Linux), in bytes.
+/// Longest host name (RFC 1035, section 2.3.4) and longest Unix path (sun_path of Linux and Windows), in
+/// bytes.
 #define TOFU_HOST_BYTES_MAX 253
 #define TOFU_PATH_BYTES_MAX 107
 

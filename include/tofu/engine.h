@@ -43,8 +43,10 @@ struct tofu_options {
 
     uint64_t turn_bytes_max; ///< bytes read from one channel before others get a turn [256 KiB]
     uint64_t keepalive;      ///< not 0: TCP keep-alive with the system's intervals [off]
-    uint64_t uds_mode;       ///< permission bits of a Unix socket's path [0600]
-    uint64_t lsp_fallback;   ///< Windows: accept layered providers; elsewhere it must be 0 [off]
+    /// Permission bits of a Unix socket's path [0600]. On Windows two cases of them: without write permission
+    /// for group and others only this user may connect, with it those whom the path's directory names.
+    uint64_t uds_mode;
+    uint64_t lsp_fallback; ///< Windows: accept layered providers; elsewhere it must be 0 [off]
 
     const char *poller; ///< "epoll", "poll" or "afd"; NULL: the best. Environment: TOFU_POLLER wins
     const char *thread_name;         ///< name of the I/O thread ["tofu"]

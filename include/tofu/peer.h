@@ -13,10 +13,10 @@
 struct tofu_peer {
     /// TCP: the numeric host and the port it connects from. Unix: the path it is bound to, usually "".
     struct tofu_address address;
-    bool has_credentials; ///< the system vouches for the three below: Unix sockets only
+    bool has_credentials; ///< the system vouches for user and group: Unix sockets of POSIX systems
     uint32_t user_id;     ///< effective, when it connected
     uint32_t group_id;    ///< effective, when it connected
-    int64_t process_id;   ///< 0 where the system does not tell it
+    int64_t process_id;   ///< of a Unix socket's peer; 0 where the system does not tell it
 };
 
 TOFU_EXTERN_C_BEGIN
