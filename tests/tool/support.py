@@ -148,6 +148,15 @@ class Context:
         # SIGINT reaches a Windows program as Ctrl-C. Windows has nothing like SIGTERM.
         self.stop_signals = [signal.SIGINT] if is_windows else [signal.SIGINT, signal.SIGTERM]
 
+    @property
+    def patience(self) -> list[str]:
+        """For whoever hears of the end of a killed program.
+
+        Wine's server now and then keeps a socket of a program that was killed in the middle of a call,
+        so that its peer sees no end, and has to notice the silence.
+        """
+        return ["--timeout=10"] if self.is_windows else []
+
     @functools.cached_property
     def has_unix_sockets(self) -> bool:
         """The tool says whether its system has them; POSIX has."""
