@@ -92,9 +92,9 @@ static void free_channel(struct tf_reactor *reactor, struct tf_channel *channel)
     tf_channel_destroy(reactor->allocator, channel);
 }
 
-static void return_queued(struct tf_reactor *reactor, struct tf_channel *channel)
+void tf_ending_return_queue(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status)
 {
-    enum tofu_status status = (enum tofu_status)channel->end_status;
     for (struct tofu_message *message = tf_message_queue_take(&channel->writer.queue);
          message != NULL;
          message = tf_message_queue_take(&channel->writer.queue)) {
@@ -160,7 +160,7 @@ void tf_ending_begin(
     tf_slot_close(tf_table_slot(reactor->table, channel->number));
     // A graceful end leaves nothing behind; what a racing poster slipped in is told that it is over.
     channel->end_status = (uint8_t)(reason == TOFU_OK ? TOFU_CHANNEL_CLOSED : reason);
-    return_queued(reactor, channel);
+    tf_ending_return_queue(reactor, channel, (enum tofu_status)channel->end_status);
     channel->is_graceful = reason == TOFU_OK;
     tf_list_append(&reactor->closed, &channel->phase_link);
 }

@@ -40,6 +40,10 @@ bool tf_ending_can_finish(struct tf_reactor *reactor);
 /// Delivers the closing notices that are due, and frees their channels.
 void tf_ending_finish(struct tf_reactor *reactor);
 
+/// Gives all that is queued on a channel its fate: nothing more will be sent.
+void tf_ending_return_queue(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status);
+
 /// Gives an accepted message that can no longer be sent its fate, its load included.
 void tf_ending_return_message(
     struct tf_reactor *reactor, struct tofu_message *message, enum tofu_status status);

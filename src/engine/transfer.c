@@ -20,15 +20,6 @@ static bool try_to_receive(struct tf_reactor *reactor, struct tf_channel *channe
     return tf_receive(reactor, channel);
 }
 
-// Sending has failed, and all that could be read was.
-static void end_after_failure(struct tf_reactor *reactor, struct tf_channel *channel)
-{
-    int error = channel->write_error;
-    enum tofu_status reason =
-        tf_socket_error_is_disconnect(error) ? TOFU_PEER_DISCONNECTED : TOFU_SEND_FAILED;
-    tf_ending_begin_error(reactor, channel, reason, error, TF_ENDING_RESET);
-}
-
 // A drain ends when our side is written and shut, and the peer's end was read.
 static void go_on_draining(struct tf_reactor *reactor, struct tf_channel *channel)
 {
@@ -46,11 +37,28 @@ static void go_on_draining(struct tf_reactor *reactor, struct tf_channel *channe
     }
 }
 
+static enum tofu_status failure_reason(const struct tf_channel *channel)
+{
+    return tf_socket_error_is_disconnect(channel->write_error) ? TOFU_PEER_DISCONNECTED
+                                                               : TOFU_SEND_FAILED;
+}
+
+// Sending has failed, and what the peer said before that is read to its end first. While the channel waits
+// in line for that, the queue has its fate already, and so has what is still posted.
+static void go_on_after_failure(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (channel->is_starved) {
+        tf_ending_return_queue(reactor, channel, failure_reason(channel));
+    } else if (!channel->can_read || channel->has_read_end) {
+        tf_ending_begin_error(
+            reactor, channel, failure_reason(channel), channel->write_error, TF_ENDING_RESET);
+    }
+}
+
 static void settle(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    bool may_read = channel->can_read && !channel->has_read_end && !channel->is_starved;
-    if (channel->write_error != 0 && !may_read) {
-        end_after_failure(reactor, channel);
+    if (channel->write_error != 0) {
+        go_on_after_failure(reactor, channel);
     } else if (channel->phase == TF_PHASE_DRAINING) {
         go_on_draining(reactor, channel);
     }

@@ -88,6 +88,61 @@ static void fin_with_more_data_than_one_turn_reads_loses_nothing(void **state)
     side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
 }
 
+// Posts until sending fails: the first bytes to a peer that is gone may still be taken. All that waits
+// to be read meanwhile starves; what is posted comes back.
+static void post_until_it_comes_back(const struct side *side)
+{
+    enum { FIRST = 100, LAST = 100000 };
+    uint64_t deadline_ns = test_now() + TEST_DEADLINE_NS;
+    struct tofu_message *message = NULL;
+    uint64_t id = FIRST;
+    do {
+        assert_true_or(test_now() < deadline_ns, "nothing comes back");
+        side_send(side, TOFU_SIGNAL, id++, "late");
+        assert_status(TOFU_OK, tofu_group_wait(side->group, 10 * MILLISECOND_NS, &message));
+    } while (message == NULL);
+    // Sending is over; the fate of one that is posted now is the same, at once.
+    side_send(side, TOFU_SIGNAL, LAST, "later");
+    uint64_t returned = 0;
+    while (returned != LAST) {
+        assert_int_equal(tofu_message_header(message)->origin, TOFU_ENGINE);
+        assert_int_equal(tofu_message_header(message)->opcode, TOFU_SIGNAL);
+        assert_int_equal(tofu_message_header(message)->status, TOFU_PEER_DISCONNECTED);
+        assert_true(tofu_message_header(message)->id > returned);
+        returned = tofu_message_header(message)->id;
+        side_put(side, message);
+        message = returned == LAST ? NULL : side_await(side);
+    }
+}
+
+// The budget is used up and sending fails meanwhile: what had come, into the engine's buffer and into the
+// kernel's, is still delivered.
+static void fin_with_data_loses_nothing_to_a_failed_send_while_starving(void **state)
+{
+    enum { COUNT = 5, BODY_BYTES = 20000 };
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.pool_messages_max = 2};
+    struct tofu_message *held[2];
+    link_open_server(link, &options);
+    int raw = link_raw_client(link);
+    send_numbered(raw, RAW_REQUEST, COUNT, BODY_BYTES);
+    raw_close(raw);
+    for (uint64_t i = 0; i < 2; i++) {
+        held[i] = side_expect(&link->server, TOFU_REQUEST);
+        assert_int_equal(tofu_message_header(held[i])->id, i + 1);
+    }
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_POOL_EMPTY));
+
+    post_until_it_comes_back(&link->server);
+
+    side_put(&link->server, held[0]);
+    side_put(&link->server, held[1]);
+    for (uint64_t id = 3; id <= COUNT; id++) {
+        assert_int_equal(side_take(&link->server, TOFU_REQUEST).id, id);
+    }
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
+}
+
 static void a_peer_that_ends_only_its_direction_is_gone(void **state)
 {
     struct link_fixture *link = *state;
@@ -256,6 +311,7 @@ int main(void)
         LINK_TEST(fin_with_data_loses_nothing),
         LINK_TEST(a_hello_a_message_and_fin_at_once_are_all_seen),
         LINK_TEST(fin_with_more_data_than_one_turn_reads_loses_nothing),
+        LINK_TEST(fin_with_data_loses_nothing_to_a_failed_send_while_starving),
         LINK_TEST(a_peer_that_ends_only_its_direction_is_gone),
         LINK_TEST(a_cut_message_is_dropped_and_the_reason_says_so),
         LINK_TEST(a_reset_is_told),
