@@ -13,6 +13,14 @@ static bool answers_too_early(const struct tf_channel *channel, uint8_t opcode)
     return opcode == TOFU_BYE_RESPONSE && !channel->is_bye_request_written;
 }
 
+// A shutdown goes on without budget: a Bye of a header alone costs next to nothing, and there are two of
+// them at most on each channel.
+static bool is_free(const struct tf_reactor *reactor, const struct tf_wire_header *header)
+{
+    bool is_bye = tf_opcode_is_bye(header->header.opcode);
+    return reactor->is_shutting_down && is_bye && header->text_bytes + header->body_bytes == 0;
+}
+
 enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tf_wire_header header;
@@ -32,9 +40,13 @@ enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel
         return TOFU_POOL_EMPTY;
     }
     struct tofu_message *message = NULL;
-    status = tf_pool_get_incoming(reactor->pool, reactor->is_shutting_down, &message);
+    status = tf_pool_get_incoming(reactor->pool, is_free(reactor, &header), &message);
     if (status != TOFU_OK) {
         return status;
+    }
+    if (message == NULL && reactor->is_shutting_down) {
+        tf_frame_reader_skip(&channel->reader);
+        return TOFU_OK;
     }
     if (message == NULL) {
         return TOFU_POOL_EMPTY;
@@ -91,12 +103,17 @@ static void note_peer(struct tf_channel *channel, struct tofu_message *message)
     }
 }
 
-static void move_session(struct tf_reactor *reactor, struct tf_channel *channel, uint8_t opcode)
+static void move_session(
+    struct tf_reactor *reactor, struct tf_channel *channel, const struct tofu_header *header)
 {
+    uint8_t opcode = header->opcode;
     channel->session = (uint8_t)tf_rules_after_receive((enum tf_session)channel->session, opcode);
     if (opcode != TOFU_HELLO_REQUEST && !tf_opcode_is_regular(opcode)) {
         struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
         tf_slot_received(slot, channel->ticket, opcode);
+    }
+    if (opcode == TOFU_BYE_REQUEST) {
+        channel->peer_bye_id = header->id;
     }
     if (channel->session == TF_SESSION_ENDED) {
         channel->phase = TF_PHASE_DRAINING;
@@ -113,6 +130,13 @@ static void count_received(
     channel->group->outbox_received++; // For the others it counts when it is handed over.
 }
 
+static enum tofu_status answer_at_shutdown(
+    struct tf_reactor *reactor, struct tf_channel *channel, uint8_t opcode)
+{
+    bool engine_answers = reactor->is_shutting_down && opcode == TOFU_BYE_REQUEST;
+    return engine_answers ? tf_shutdown_say_bye(reactor, channel) : TOFU_OK;
+}
+
 enum tofu_status tf_delivery_finish(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tofu_message *message = tf_frame_reader_take(&channel->reader);
@@ -127,16 +151,22 @@ enum tofu_status tf_delivery_finish(struct tf_reactor *reactor, struct tf_channe
         return status;
     }
     uint8_t opcode = message->header.opcode;
-    move_session(reactor, channel, opcode);
+    move_session(reactor, channel, &message->header);
     message->header.channel = channel->number;
-    if (opcode == TOFU_BYE_REQUEST) {
-        channel->peer_bye_id = message->header.id;
-    }
-    if (reactor->is_shutting_down && tf_shutdown_drops(reactor, message)) {
-        return TOFU_OK;
-    }
     count_received(reactor, channel, message);
     tf_notices_deliver(reactor, channel->group, message);
-    bool engine_answers = reactor->is_shutting_down && opcode == TOFU_BYE_REQUEST;
-    return engine_answers ? tf_shutdown_say_bye(reactor, channel) : TOFU_OK;
+    return answer_at_shutdown(reactor, channel, opcode);
+}
+
+enum tofu_status tf_delivery_skip(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    TF_ASSERT(reactor->is_shutting_down);
+    TF_ASSERT(channel->session != TF_SESSION_NEW); // Half-open connections ended when it began.
+
+    struct tf_wire_header header;
+    tf_frame_reader_header(&channel->reader, &header);
+    (void)tf_frame_reader_reset(&channel->reader);
+    tf_count(&reactor->counters.messages_dropped, 1);
+    move_session(reactor, channel, &header.header);
+    return answer_at_shutdown(reactor, channel, header.header.opcode);
 }

@@ -52,10 +52,25 @@ static enum outcome begin_frame(struct tf_reactor *reactor, struct tf_channel *c
     return status == TOFU_OK ? GO_ON : violate(reactor, channel, status);
 }
 
-static enum outcome finish_frame(struct tf_reactor *reactor, struct tf_channel *channel)
+// Acts on the border that the reader has come to.
+static enum outcome cross_border(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tf_frame frame)
 {
-    channel->frame_since_ns = 0;
-    enum tofu_status status = tf_delivery_finish(reactor, channel);
+    enum tofu_status status = TOFU_OK;
+    switch (frame) {
+    case TF_FRAME_PARTIAL:
+        return GO_ON;
+    case TF_FRAME_HEADER:
+        return begin_frame(reactor, channel);
+    case TF_FRAME_MESSAGE:
+        channel->frame_since_ns = 0;
+        status = tf_delivery_finish(reactor, channel);
+        break;
+    case TF_FRAME_SKIPPED:
+        channel->frame_since_ns = 0;
+        status = tf_delivery_skip(reactor, channel);
+        break;
+    }
     return status == TOFU_OK ? GO_ON : violate(reactor, channel, status);
 }
 
@@ -77,8 +92,7 @@ static enum outcome parse(
         if (frame == TF_FRAME_PARTIAL) {
             break;
         }
-        outcome = frame == TF_FRAME_HEADER ? begin_frame(reactor, channel)
-                                           : finish_frame(reactor, channel);
+        outcome = cross_border(reactor, channel, frame);
     }
     *used_out = used;
     return outcome;
@@ -131,7 +145,7 @@ static enum outcome parse_buffer(
 struct landing {
     struct tf_segment segments[3];
     size_t segment_count;
-    size_t payload_bytes; ///< of these, those that belong to the unfinished message
+    size_t payload_bytes; ///< of these, those that belong to the unfinished frame
     size_t total_bytes;
     uint8_t header[TF_HEADER_BYTES]; ///< used when the buffer is another channel's
     bool uses_header;
@@ -141,9 +155,12 @@ static void plan_landing(
     struct tf_reactor *reactor, struct tf_channel *channel, struct landing *landing)
 {
     landing->segment_count = tf_frame_reader_space(&channel->reader, landing->segments);
-    landing->payload_bytes = 0;
-    for (size_t i = 0; i < landing->segment_count; i++) {
-        landing->payload_bytes += landing->segments[i].size;
+    landing->payload_bytes = tf_frame_reader_missing(&channel->reader);
+    if (landing->segment_count == 0 && landing->payload_bytes > 0) {
+        // What is skipped lands where nothing is kept between two sends.
+        TF_ASSERT(landing->payload_bytes <= reactor->staging.size);
+        landing->segments[landing->segment_count++] =
+            (struct tf_segment){reactor->staging.data, landing->payload_bytes};
     }
     landing->uses_header = false;
     landing->total_bytes = landing->payload_bytes;
@@ -165,8 +182,9 @@ static enum outcome digest(
     struct tf_reactor *reactor, struct tf_channel *channel, struct landing *landing, size_t size)
 {
     size_t direct = size < landing->payload_bytes ? size : landing->payload_bytes;
-    if (direct > 0 && tf_frame_reader_commit(&channel->reader, direct) == TF_FRAME_MESSAGE) {
-        enum outcome outcome = finish_frame(reactor, channel);
+    if (direct > 0) {
+        enum tf_frame frame = tf_frame_reader_commit(&channel->reader, direct);
+        enum outcome outcome = cross_border(reactor, channel, frame);
         if (outcome != GO_ON) {
             return outcome;
         }

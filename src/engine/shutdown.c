@@ -225,14 +225,3 @@ void tf_shutdown_finish_commands(struct tf_reactor *reactor)
         finish_shutdown(reactor);
     }
 }
-
-bool tf_shutdown_drops(struct tf_reactor *reactor, struct tofu_message *message)
-{
-    bool is_over = atomic_load(&reactor->pool->incoming_count) > reactor->pool->messages_max;
-    if (!is_over || !tf_opcode_is_regular(message->header.opcode)) {
-        return false;
-    }
-    tf_count(&reactor->counters.messages_dropped, 1);
-    tf_pool_put(reactor->pool, message);
-    return true;
-}

@@ -24,8 +24,4 @@ void tf_shutdown_end_all(struct tf_reactor *reactor, enum tofu_status reason);
 TOFU_NODISCARD enum tofu_status tf_shutdown_say_bye(
     struct tf_reactor *reactor, struct tf_channel *channel);
 
-/// During a shutdown, takes and counts a regular message for which there is no budget; returns whether
-/// it did.
-bool tf_shutdown_drops(struct tf_reactor *reactor, struct tofu_message *message);
-
 #endif

@@ -24,9 +24,10 @@ void tf_send(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Reads frames.
 bool tf_receive(struct tf_reactor *reactor, struct tf_channel *channel);
 
-/// Checks the header of an announced frame and finds a message for it.
+/// Checks the header of an announced frame and finds a message for it. A shutdown does not wait for the
+/// budget: what is beyond it is skipped.
 ///
-/// @retval TOFU_OK          the reader has its message;
+/// @retval TOFU_OK          the reader has its message, or skips;
 /// @retval TOFU_POOL_EMPTY  the budget is used up: the channel must wait in line;
 /// others: the peer broke a rule, or there is no memory: the channel must end with this reason.
 TOFU_NODISCARD enum tofu_status tf_delivery_begin(
@@ -36,6 +37,12 @@ TOFU_NODISCARD enum tofu_status tf_delivery_begin(
 ///
 /// @retval others than TOFU_OK: the channel must end with this reason.
 TOFU_NODISCARD enum tofu_status tf_delivery_finish(
+    struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Drops and counts the message that the reader has skipped, which moves the session all the same.
+///
+/// @retval others than TOFU_OK: the channel must end with this reason.
+TOFU_NODISCARD enum tofu_status tf_delivery_skip(
     struct tf_reactor *reactor, struct tf_channel *channel);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Three places to be in, told by two fields: in the header (header_fill is short of it), behind it
-// without a message, and in the payload of a message. Text headers and body are one run of bytes,
+// Four places to be in: in the header (header_fill is short of it), behind it without a message, in the
+// payload of a message, and in a payload that is skipped. Text headers and body are one run of bytes,
 // counted by payload_fill.
 #include "wire/frame_reader.h"
 
@@ -50,6 +50,10 @@ enum tf_frame tf_frame_reader_feed(
         *used_out = payload_copy(reader, bytes, size);
         return tf_frame_reader_commit(reader, *used_out);
     }
+    if (reader->is_skipping) {
+        *used_out = size_min(tf_frame_reader_missing(reader), size);
+        return tf_frame_reader_commit(reader, *used_out);
+    }
     size_t piece = size_min(TF_HEADER_BYTES - reader->header_fill, size);
     if (piece > 0) {
         memcpy(reader->header + reader->header_fill, bytes, piece);
@@ -68,7 +72,7 @@ void tf_frame_reader_header(const struct tf_frame_reader *reader, struct tf_wire
 
 enum tofu_status tf_frame_reader_begin(struct tf_frame_reader *reader, struct tofu_message *message)
 {
-    TF_ASSERT(reader->message == NULL);
+    TF_ASSERT(reader->message == NULL && !reader->is_skipping);
     TF_ASSERT(reader->payload_fill == 0);
 
     struct tf_wire_header header;
@@ -82,6 +86,25 @@ enum tofu_status tf_frame_reader_begin(struct tf_frame_reader *reader, struct to
     message->header = header.header;
     reader->message = message;
     return TOFU_OK;
+}
+
+void tf_frame_reader_skip(struct tf_frame_reader *reader)
+{
+    TF_ASSERT(reader->header_fill == TF_HEADER_BYTES);
+    TF_ASSERT(reader->message == NULL && !reader->is_skipping);
+
+    reader->is_skipping = true;
+}
+
+uint32_t tf_frame_reader_missing(const struct tf_frame_reader *reader)
+{
+    if (reader->message != NULL) {
+        return payload_bytes(reader->message) - reader->payload_fill;
+    }
+    if (reader->is_skipping) {
+        return tf_frame_reader_total(reader) - TF_HEADER_BYTES - reader->payload_fill;
+    }
+    return 0;
 }
 
 // Adds what is missing of a part, `fill` bytes of which are there, unless that is nothing.
@@ -111,12 +134,14 @@ size_t tf_frame_reader_space(
 
 enum tf_frame tf_frame_reader_commit(struct tf_frame_reader *reader, size_t size)
 {
-    TF_ASSERT(reader->message != NULL);
-    TF_ASSERT(size <= payload_bytes(reader->message) - reader->payload_fill);
+    TF_ASSERT(reader->message != NULL || reader->is_skipping);
+    TF_ASSERT(size <= tf_frame_reader_missing(reader));
 
     reader->payload_fill += (uint32_t)size;
-    bool is_whole = reader->payload_fill == payload_bytes(reader->message);
-    return is_whole ? TF_FRAME_MESSAGE : TF_FRAME_PARTIAL;
+    if (tf_frame_reader_missing(reader) > 0) {
+        return TF_FRAME_PARTIAL;
+    }
+    return reader->is_skipping ? TF_FRAME_SKIPPED : TF_FRAME_MESSAGE;
 }
 
 struct tofu_message *tf_frame_reader_take(struct tf_frame_reader *reader)
@@ -133,6 +158,7 @@ struct tofu_message *tf_frame_reader_reset(struct tf_frame_reader *reader)
     reader->message = NULL;
     reader->payload_fill = 0;
     reader->header_fill = 0;
+    reader->is_skipping = false;
     return message;
 }
 

@@ -60,4 +60,10 @@ static inline bool tf_opcode_is_response(uint8_t opcode)
            opcode == TOFU_BYE_RESPONSE || opcode == TOFU_WELCOME_RESPONSE;
 }
 
+/// ByeRequest, ByeResponse, ByeSignal.
+static inline bool tf_opcode_is_bye(uint8_t opcode)
+{
+    return opcode >= TOFU_BYE_REQUEST && opcode <= TOFU_BYE_SIGNAL;
+}
+
 #endif

@@ -340,6 +340,71 @@ static void messages_still_received_are_delivered_while_the_budget_lasts(void **
     assert_int_equal(delivered, 2);
 }
 
+#define CROWD 40
+
+// Sends the header of a frame with as much text and body as there can be, and the first bytes of it.
+static void begin_largest_frame(int raw, uint8_t proto, uint64_t id)
+{
+    uint8_t bytes[RAW_HEADER_BYTES + 1000];
+    const struct raw_frame frame = {.channel = 1, .proto = proto, .id = id};
+    memset(bytes, 'x', sizeof bytes);
+    raw_pack(&frame, bytes);
+    memset(bytes + 12, 0xFF, 4);
+    raw_send(raw, bytes, sizeof bytes);
+}
+
+static void end_largest_frame(int raw)
+{
+    static uint8_t rest[2 * RAW_PART_BYTES_MAX - 1000];
+    memset(rest, 'x', sizeof rest);
+    raw_send(raw, rest, sizeof rest);
+}
+
+// Each message that a shutdown has no budget for goes by, without memory of its own; a Bye moves the
+// session all the same, however much it says.
+static void what_is_beyond_the_budget_costs_a_shutdown_no_memory(void **state)
+{
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.pool_messages_max = 1, .pool_messages_initial = 1};
+    struct ending ending;
+    int raws[CROWD];
+    uint64_t byes[CROWD];
+    link_open_server(link, &options);
+    for (size_t i = 0; i < CROWD; i++) {
+        raws[i] = link_raw_client(link);
+    }
+    raw_send_proto(raws[0], RAW_REQUEST, 5);
+    struct tofu_message *held = side_expect(&link->server, TOFU_REQUEST);
+    start_shutdown(&ending, &link->server, LONG_NS);
+    for (size_t i = 0; i < CROWD; i++) {
+        byes[i] = raw_expect(raws[i], RAW_BYE_REQUEST);
+    }
+    uint64_t received = side_stats(&link->server).bytes_received;
+    size_t live_bytes = link_memory(link, link->server.engine)->live_bytes;
+
+    for (size_t i = 0; i < CROWD; i++) {
+        begin_largest_frame(raws[i], RAW_SIGNAL, 6);
+    }
+    side_expect_stat(
+        &link->server, bytes_received, received + CROWD * (RAW_HEADER_BYTES + (uint64_t)1000));
+    assert_int_equal(side_stats(&link->server).messages_incoming, 1);
+    assert_true(link_memory(link, link->server.engine)->live_bytes <= live_bytes);
+    for (size_t i = 0; i < CROWD; i++) {
+        end_largest_frame(raws[i]);
+        begin_largest_frame(raws[i], RAW_BYE_RESPONSE, byes[i]);
+        end_largest_frame(raws[i]);
+        raw_await_end(raws[i], NULL);
+        raw_close(raws[i]);
+    }
+    worker_join(&ending.worker);
+
+    side_put(&link->server, held);
+    assert_status(TOFU_OK, ending.status);
+    assert_int_equal(ending.report.messages_dropped, 2 * CROWD);
+    assert_int_equal(ending.report.channels_forced, 0);
+    assert_int_equal(drain(&link->server), CROWD + 1);
+}
+
 static void wait_to_the_end(void *argument)
 {
     struct side *side = argument;
@@ -398,6 +463,7 @@ int main(void)
         LINK_TEST(nothing_new_is_begun),
         LINK_TEST(listeners_are_closed_and_nobody_is_accepted),
         LINK_TEST(messages_still_received_are_delivered_while_the_budget_lasts),
+        LINK_TEST(what_is_beyond_the_budget_costs_a_shutdown_no_memory),
         LINK_TEST(who_waits_is_woken),
         LINK_TEST(one_shuts_down_at_a_time),
     };

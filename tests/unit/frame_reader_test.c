@@ -100,6 +100,8 @@ static void intake_feed(struct intake *intake, const uint8_t *bytes, size_t size
         case TF_FRAME_MESSAGE:
             intake_take(intake);
             break;
+        case TF_FRAME_SKIPPED:
+            fail_msg("skipped for nothing");
         }
     }
 }
@@ -301,6 +303,85 @@ static void a_message_is_announced_until_it_is_taken(void **state)
     intake_take(&intake);
     intake_feed(&intake, stream.bytes + 16, 18);
     intake_close(&intake);
+    stream_close(&stream);
+}
+
+// Feeds pieces of `piece` bytes, skipping the frame with this id; returns how many frames went by so.
+static int feed_and_skip(
+    struct intake *intake, const struct stream *stream, size_t piece, uint64_t skipped_id)
+{
+    int skipped_count = 0;
+    size_t begin = 0;
+    enum tf_frame frame = TF_FRAME_PARTIAL;
+    while (begin < stream->size || frame != TF_FRAME_PARTIAL) {
+        size_t size = stream->size - begin < piece ? stream->size - begin : piece;
+        size_t used = 0;
+        frame = tf_frame_reader_feed(&intake->reader, stream->bytes + begin, size, &used);
+        begin += used;
+        struct tf_wire_header header = {0};
+        if (frame != TF_FRAME_PARTIAL) {
+            tf_frame_reader_header(&intake->reader, &header);
+        }
+        if (frame == TF_FRAME_HEADER && header.header.id == skipped_id) {
+            tf_frame_reader_skip(&intake->reader);
+        } else if (frame == TF_FRAME_HEADER) {
+            intake_begin(intake);
+        } else if (frame == TF_FRAME_MESSAGE) {
+            intake_take(intake);
+        } else if (frame == TF_FRAME_SKIPPED) {
+            assert_int_equal(header.header.id, skipped_id);
+            assert_int_equal(tf_frame_reader_missing(&intake->reader), 0);
+            assert_null(tf_frame_reader_reset(&intake->reader));
+            skipped_count++;
+        }
+    }
+    return skipped_count;
+}
+
+// What nobody can take goes by without memory, and the frames behind it are the same.
+static void a_frame_that_is_skipped_goes_by_at_every_cut(void **state)
+{
+    (void)state;
+    struct frame left[SHORT_FRAME_COUNT - 1];
+    struct stream stream = stream_open(short_frames, SHORT_FRAME_COUNT);
+    for (size_t skipped = 0; skipped < SHORT_FRAME_COUNT; skipped++) {
+        for (size_t i = 0; i < SHORT_FRAME_COUNT - 1; i++) {
+            left[i] = short_frames[i < skipped ? i : i + 1];
+        }
+        for (size_t piece = 1; piece <= stream.size; piece++) {
+            struct intake intake;
+            intake_open(&intake, left, SHORT_FRAME_COUNT - 1);
+
+            int count = feed_and_skip(&intake, &stream, piece, short_frames[skipped].header.id);
+
+            assert_int_equal(count, 1);
+            intake_close(&intake);
+        }
+    }
+    stream_close(&stream);
+}
+
+static void a_skipped_payload_can_be_counted_by_without_its_bytes(void **state)
+{
+    (void)state;
+    struct stream stream = stream_open(&short_frames[3], 1);
+    struct tf_frame_reader reader = {0};
+    struct tf_segment segments[2];
+    size_t used = 0;
+    assert_int_equal(
+        tf_frame_reader_feed(&reader, stream.bytes, stream.size, &used), TF_FRAME_HEADER);
+    assert_int_equal(tf_frame_reader_missing(&reader), 0);
+
+    tf_frame_reader_skip(&reader);
+
+    assert_int_equal(tf_frame_reader_space(&reader, segments), 0);
+    assert_int_equal(tf_frame_reader_missing(&reader), 8);
+    assert_int_equal(tf_frame_reader_commit(&reader, 7), TF_FRAME_PARTIAL);
+    assert_int_equal(tf_frame_reader_missing(&reader), 1);
+    assert_int_equal(tf_frame_reader_fill(&reader), 16 + 7);
+    assert_int_equal(tf_frame_reader_commit(&reader, 1), TF_FRAME_SKIPPED);
+    assert_null(tf_frame_reader_reset(&reader));
+    assert_int_equal(tf_frame_reader_fill(&reader), 0);
     stream_close(&stream);
 }
 
@@ -562,6 +643,8 @@ int main(void)
         cmocka_unit_test(parts_of_border_sizes_arrive_whole),
         cmocka_unit_test(behind_a_header_nothing_is_used_until_there_is_a_message),
         cmocka_unit_test(a_message_is_announced_until_it_is_taken),
+        cmocka_unit_test(a_frame_that_is_skipped_goes_by_at_every_cut),
+        cmocka_unit_test(a_skipped_payload_can_be_counted_by_without_its_bytes),
         cmocka_unit_test(a_frame_without_payload_is_whole_without_another_byte),
         cmocka_unit_test(committing_nothing_says_whether_the_message_is_whole),
         cmocka_unit_test(space_is_what_the_payload_still_needs),
