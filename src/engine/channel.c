@@ -98,8 +98,8 @@ static uint64_t attempt_deadline(
     const struct tf_channel *channel, const struct tf_settings *settings)
 {
     uint64_t deadline_ns = tf_deadline(channel->since_ns, settings->connect_timeout_ns);
-    uint64_t retry_at_ns = channel->attempt->retry_at_ns;
-    return retry_at_ns == 0 ? deadline_ns : earlier(deadline_ns, retry_at_ns);
+    uint64_t go_on_at_ns = channel->attempt->go_on_at_ns;
+    return go_on_at_ns == 0 ? deadline_ns : earlier(deadline_ns, go_on_at_ns);
 }
 
 uint64_t tf_channel_deadline(const struct tf_channel *channel, const struct tf_settings *settings)

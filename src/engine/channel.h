@@ -40,7 +40,8 @@ struct tf_attempt {
     const struct tf_endpoint *endpoints;
     size_t endpoint_count;
     size_t next_endpoint;
-    uint64_t retry_at_ns;    ///< 0: none; when to try a congested Unix listener again
+    uint64_t
+        go_on_at_ns; ///< when to try a congested Unix listener again, or the next endpoint; 0: never
     uint64_t retry_delay_ns; ///< the next one
 };
 

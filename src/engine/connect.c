@@ -108,17 +108,23 @@ static bool take_token(struct tf_reactor *reactor, struct tf_channel *channel)
            TOFU_OK;
 }
 
-static void close_failed_socket(struct tf_reactor *reactor, struct tf_channel *channel)
+// An address that never answers must leave time for those behind it, so each gets its share of what is left.
+static void give_share(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    reactor->poller.ops->forget(&reactor->poller, &channel->watch);
-    tf_socket_close(channel->watch.socket);
-    channel->watch.socket = TF_SOCKET_NONE;
+    struct tf_attempt *attempt = channel->attempt;
+    size_t left_count = attempt->endpoint_count - attempt->next_endpoint;
+    uint64_t deadline_ns = tf_deadline(channel->since_ns, reactor->settings->connect_timeout_ns);
+    attempt->go_on_at_ns = 0;
+    if (left_count > 1 && deadline_ns != UINT64_MAX && deadline_ns > reactor->now_ns) {
+        attempt->go_on_at_ns = reactor->now_ns + (deadline_ns - reactor->now_ns) / left_count;
+    }
+    tf_reactor_arm(reactor, channel);
 }
 
 static void retry_later(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tf_attempt *attempt = channel->attempt;
-    attempt->retry_at_ns = reactor->now_ns + attempt->retry_delay_ns;
+    attempt->go_on_at_ns = reactor->now_ns + attempt->retry_delay_ns;
     attempt->retry_delay_ns *= 2;
     if (attempt->retry_delay_ns > RETRY_DELAY_MAX_NS) {
         attempt->retry_delay_ns = RETRY_DELAY_MAX_NS;
@@ -143,7 +149,7 @@ static void try_endpoints(struct tf_reactor *reactor, struct tf_channel *channel
             become_open(reactor, channel);
             return;
         case TF_CONNECT_PENDING:
-            tf_reactor_arm(reactor, channel);
+            give_share(reactor, channel);
             tf_reactor_touch(reactor, channel);
             return;
         case TF_CONNECT_CONGESTED:
@@ -155,6 +161,15 @@ static void try_endpoints(struct tf_reactor *reactor, struct tf_channel *channel
         }
     }
     tf_ending_begin_error(reactor, channel, status, error, TF_ENDING_CLOSE);
+}
+
+static void try_next_endpoint(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    reactor->poller.ops->forget(&reactor->poller, &channel->watch);
+    tf_socket_close(channel->watch.socket);
+    channel->watch.socket = TF_SOCKET_NONE;
+    channel->attempt->next_endpoint++;
+    try_endpoints(reactor, channel);
 }
 
 static void connect_endpoints(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -208,13 +223,11 @@ void tf_connect_step(struct tf_reactor *reactor, struct tf_channel *channel)
     case TF_CONNECT_FAILED:
         break;
     }
-    channel->attempt->next_endpoint++;
-    if (channel->attempt->next_endpoint == channel->attempt->endpoint_count) {
+    if (channel->attempt->next_endpoint + 1 == channel->attempt->endpoint_count) {
         tf_ending_begin_error(reactor, channel, status, error, TF_ENDING_CLOSE);
         return;
     }
-    close_failed_socket(reactor, channel);
-    try_endpoints(reactor, channel);
+    try_next_endpoint(reactor, channel);
 }
 
 void tf_connect_timer(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -224,6 +237,10 @@ void tf_connect_timer(struct tf_reactor *reactor, struct tf_channel *channel)
         tf_ending_begin(reactor, channel, TOFU_TIMED_OUT, NULL, TF_ENDING_CLOSE);
         return;
     }
-    channel->attempt->retry_at_ns = 0;
-    try_endpoints(reactor, channel);
+    channel->attempt->go_on_at_ns = 0;
+    if (channel->watch.socket == TF_SOCKET_NONE) {
+        try_endpoints(reactor, channel);
+    } else {
+        try_next_endpoint(reactor, channel);
+    }
 }

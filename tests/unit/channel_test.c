@@ -210,10 +210,10 @@ static void a_connect_that_is_to_be_tried_again_is_looked_at_then(void **state)
     struct state_of_channel made;
     make_timed(&made, TF_PHASE_CONNECTING, 0);
 
-    made.attempt.retry_at_ns = RETRY_NS;
+    made.attempt.go_on_at_ns = RETRY_NS;
     assert_deadline(&made, RETRY_NS);
 
-    made.attempt.retry_at_ns = SINCE_NS + 10000 + 1;
+    made.attempt.go_on_at_ns = SINCE_NS + 10000 + 1;
     assert_deadline(&made, SINCE_NS + 10000);
 }
 
