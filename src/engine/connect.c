@@ -42,7 +42,8 @@ static enum tofu_status make_attempt(struct tf_reactor *reactor, struct tf_chann
         attempt->endpoint_count = 1;
         return TOFU_OK;
     }
-    return tf_query_open(&attempt->query, &attempt->address, name_resolved, reactor);
+    return tf_query_open(
+        reactor->resolver, &attempt->query, &attempt->address, name_resolved, reactor);
 }
 
 bool tf_attempt_start(struct tf_reactor *reactor, struct tf_channel *channel)

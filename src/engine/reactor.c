@@ -62,12 +62,16 @@ enum tofu_status tf_reactor_open(struct tf_reactor *reactor, struct tofu_engine 
     if (status != TOFU_OK) {
         goto free_buffers;
     }
+    status = tf_resolver_open(&reactor->resolver);
+    if (status != TOFU_OK) {
+        goto close_commands;
+    }
     reactor->poller.ops = reactor->settings->poller;
     struct tf_poller_options poller_options = {
         .allocator = reactor->allocator, .lsp_fallback = reactor->settings->lsp_fallback};
     status = reactor->poller.ops->open(&reactor->poller, &poller_options);
     if (status != TOFU_OK) {
-        goto close_commands;
+        goto close_resolver;
     }
     status =
         tf_thread_start(&reactor->thread, reactor->settings->thread_name, tf_reactor_step, reactor);
@@ -78,6 +82,8 @@ enum tofu_status tf_reactor_open(struct tf_reactor *reactor, struct tofu_engine 
 
 close_poller:
     reactor->poller.ops->close(&reactor->poller);
+close_resolver:
+    tf_resolver_close(&reactor->resolver);
 close_commands:
     tf_commands_close(&reactor->commands);
 free_buffers:
@@ -97,6 +103,7 @@ void tf_reactor_close(struct tf_reactor *reactor)
             "the poller closed with a complaint: %s",
             reactor->poller.detail);
     }
+    tf_resolver_close(&reactor->resolver);
     tf_commands_close(&reactor->commands);
     free_buffers(reactor);
 }

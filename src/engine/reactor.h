@@ -63,6 +63,7 @@ struct tf_reactor {
     struct tofu_engine *engine;
     struct tf_thread thread;
 
+    struct tf_resolver *resolver;
     struct tf_poller poller;
     struct tf_poll_event events[TF_EVENTS_MAX]; ///< of the last wait, to be acted on
     uint32_t event_count;

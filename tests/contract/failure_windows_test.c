@@ -445,15 +445,18 @@ static void a_query_that_cannot_start_leaves_nothing(void **state)
     struct tofu_address address = {.transport = TOFU_TCP, .host = "127.0.0.1"};
     (void)state;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        struct tf_resolver *resolver = NULL;
         struct tf_query *query = NULL;
         _Atomic uint32_t done = 0;
+        assert_int_equal(tf_resolver_open(&resolver), TOFU_OK);
         plan_failure(calls[i], ERROR_NOT_ENOUGH_MEMORY, 0, 1);
 
         assert_int_equal(
-            tf_query_open(&query, &address, note_done, &done), TOFU_NOTIFICATION_FAILED);
+            tf_query_open(resolver, &query, &address, note_done, &done), TOFU_NOTIFICATION_FAILED);
 
         assert_int_equal(plan_end(), 1);
         assert_null(query);
+        tf_resolver_close(&resolver);
     }
 }
 
@@ -466,11 +469,13 @@ static void a_resolver_that_fails_has_the_systems_words(void **state)
     struct tofu_address address = {.transport = TOFU_TCP, .host = "localhost", .port = 1};
     (void)state;
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        struct tf_resolver *resolver = NULL;
         struct tf_query *query = NULL;
         _Atomic uint32_t done = 0;
+        assert_int_equal(tf_resolver_open(&resolver), TOFU_OK);
         uint64_t deadline_ns = tf_deadline(tf_clock_now(), CONTRACT_DEADLINE);
         plan_failure(failures[i].call, failures[i].error, 0, 1);
-        assert_int_equal(tf_query_open(&query, &address, note_done, &done), TOFU_OK);
+        assert_int_equal(tf_query_open(resolver, &query, &address, note_done, &done), TOFU_OK);
         while (atomic_load(&done) == 0 && tf_clock_now() < deadline_ns) {
             tf_park(&done, 0, deadline_ns);
         }
@@ -483,6 +488,7 @@ static void a_resolver_that_fails_has_the_systems_words(void **state)
         assert_int_equal(resolution->endpoint_count, 0);
         assert_string_not_equal(resolution->detail, "");
         tf_query_close(&query);
+        tf_resolver_close(&resolver);
     }
 }
 

@@ -65,16 +65,19 @@ static void a_resolver_needs_nobody_and_leaves_nothing(void **state)
     struct tofu_address address = {.transport = TOFU_TCP, .host = "localhost", .port = 1};
     HANDLE ended = CreateEventW(NULL, FALSE, FALSE, NULL);
     size_t before = 0;
+    struct tf_resolver *resolver = NULL;
     (void)state;
+    assert_int_equal(tf_resolver_open(&resolver), TOFU_OK);
     for (int i = 0; i < 12; i++) {
         struct tf_query *query = NULL;
-        assert_int_equal(tf_query_open(&query, &address, await_end, ended), TOFU_OK);
+        assert_int_equal(tf_query_open(resolver, &query, &address, await_end, ended), TOFU_OK);
         assert_int_equal(WaitForSingleObject(ended, 20000), WAIT_OBJECT_0);
         assert_int_equal(tf_query_resolution(query)->status, TOFU_OK);
         tf_query_close(&query);
         // The first ones load what the system needs for names.
         before = i == 1 ? machine_descriptor_count() : before;
     }
+    tf_resolver_close(&resolver);
 
     // A thread that has told us may not be quite gone.
     uint64_t deadline_ns = tf_clock_now() + 5 * TF_SECOND;

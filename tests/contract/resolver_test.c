@@ -12,6 +12,22 @@
 #define IMPOSSIBLE_NAME                                                                            \
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid"
 
+static struct tf_resolver *resolver;
+
+static int open_resolver(void **state)
+{
+    if (contract_open_network(state) != 0) {
+        return -1;
+    }
+    return tf_resolver_open(&resolver) == TOFU_OK ? 0 : -1;
+}
+
+static int close_resolver(void **state)
+{
+    tf_resolver_close(&resolver);
+    return contract_close_network(state);
+}
+
 struct asker {
     struct tf_query *query;
     _Atomic uint32_t done_count;
@@ -29,7 +45,7 @@ static void ask(struct asker *asker, const char *host)
     struct tofu_address address = {.transport = TOFU_TCP, .port = 7099};
     assert_in_range(
         snprintf(address.host, sizeof address.host, "%s", host), 1, TOFU_HOST_BYTES_MAX);
-    assert_int_equal(tf_query_open(&asker->query, &address, count_done, asker), TOFU_OK);
+    assert_int_equal(tf_query_open(resolver, &asker->query, &address, count_done, asker), TOFU_OK);
     assert_non_null(asker->query);
 }
 
@@ -58,7 +74,7 @@ static void a_name_is_resolved_to_endpoints_that_can_be_connected_to(void **stat
     assert_int_equal(tf_listener_open(&link.listener, &address, CONTRACT_MODE, &error), TOFU_OK);
     address.port = link.listener.address.port;
     (void)snprintf(address.host, sizeof address.host, "localhost");
-    assert_int_equal(tf_query_open(&asker.query, &address, count_done, &asker), TOFU_OK);
+    assert_int_equal(tf_query_open(resolver, &asker.query, &address, count_done, &asker), TOFU_OK);
 
     const struct tf_resolution *resolution = await(&asker);
 
@@ -207,6 +223,5 @@ int main(void)
         cmocka_unit_test(a_hundred_names_at_once_are_all_resolved),
         cmocka_unit_test(a_hundred_that_are_let_go_of_at_once_harm_nobody),
     };
-    return cmocka_run_group_tests_name(
-        "resolver", tests, contract_open_network, contract_close_network);
+    return cmocka_run_group_tests_name("resolver", tests, open_resolver, close_resolver);
 }

@@ -290,17 +290,28 @@ static void ignore_done(void *context)
 static void a_query_that_cannot_start_leaves_nothing(void **state)
 {
     struct tofu_address address = {.transport = TOFU_TCP, .host = "127.0.0.1"};
+    struct tf_resolver *resolver = NULL;
     struct tf_query *query = NULL;
     (void)state;
     plan_failure("malloc", ENOMEM, 0, 1);
-    assert_int_equal(tf_query_open(&query, &address, ignore_done, NULL), TOFU_ALLOCATION_FAILED);
+    assert_int_equal(tf_resolver_open(&resolver), TOFU_ALLOCATION_FAILED);
     assert_int_equal(plan_end(), 1);
+    assert_int_equal(tf_resolver_open(&resolver), TOFU_OK);
 
+    // The query, the name, and what the thread is to run.
+    for (uint32_t i = 0; i < 3; i++) {
+        plan_failure("malloc", ENOMEM, i, 1);
+        assert_int_equal(
+            tf_query_open(resolver, &query, &address, ignore_done, NULL), TOFU_ALLOCATION_FAILED);
+        assert_int_equal(plan_end(), 1);
+    }
     plan_failure("pthread_create", EAGAIN, 0, 1);
-    assert_int_equal(tf_query_open(&query, &address, ignore_done, NULL), TOFU_NOTIFICATION_FAILED);
+    assert_int_equal(
+        tf_query_open(resolver, &query, &address, ignore_done, NULL), TOFU_NOTIFICATION_FAILED);
 
     assert_int_equal(plan_end(), 1);
     assert_null(query);
+    tf_resolver_close(&resolver);
 }
 
 // The process asks for the first time here, so that the system can refuse the handler.

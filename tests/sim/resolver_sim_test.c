@@ -90,7 +90,6 @@ static void an_address_that_never_answers_ends_at_the_same_deadline(void **state
 {
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        expect_timed_out("tcp|hole.sim|80", seed * 333 * TF_MILLISECOND, seed);
         expect_timed_out("tcp|10.0.0.66|80", seed * 333 * TF_MILLISECOND, seed);
     }
 }
@@ -152,6 +151,15 @@ static void addresses_of_both_families_are_tried_in_turn(void **state)
     }
 }
 
+// The first address of the name swallows what is sent to it, for ever; the second one must still be tried.
+static void an_address_that_never_answers_leaves_time_for_the_next(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        expect_connected("tcp|127.0.0.1|0", "hole.sim", seed);
+    }
+}
+
 static void when_all_addresses_refuse_the_hello_comes_back(void **state)
 {
     (void)state;
@@ -175,6 +183,7 @@ int main(void)
         cmocka_unit_test(an_address_that_never_answers_ends_at_the_same_deadline),
         cmocka_unit_test(names_without_an_answer_do_not_hold_up_the_end),
         cmocka_unit_test(addresses_of_both_families_are_tried_in_turn),
+        cmocka_unit_test(an_address_that_never_answers_leaves_time_for_the_next),
         cmocka_unit_test(when_all_addresses_refuse_the_hello_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

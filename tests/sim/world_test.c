@@ -265,10 +265,12 @@ static void note_answer(void *context)
 static enum tofu_status resolve(const char *host, size_t *endpoint_count_out)
 {
     struct tofu_address address = {.transport = TOFU_TCP, .port = 80};
+    struct tf_resolver *resolver = NULL;
     struct tf_query *query = NULL;
     bool is_answered = false;
+    assert_int_equal(tf_resolver_open(&resolver), TOFU_OK);
     (void)snprintf(address.host, sizeof address.host, "%s", host);
-    assert_int_equal(tf_query_open(&query, &address, note_answer, &is_answered), TOFU_OK);
+    assert_int_equal(tf_query_open(resolver, &query, &address, note_answer, &is_answered), TOFU_OK);
     assert_null(tf_query_resolution(query));
     let_time_pass(TF_SECOND);
     assert_true(is_answered);
@@ -276,6 +278,7 @@ static enum tofu_status resolve(const char *host, size_t *endpoint_count_out)
     enum tofu_status status = resolution->status;
     *endpoint_count_out = resolution->endpoint_count;
     tf_query_close(&query);
+    tf_resolver_close(&resolver);
     return status;
 }
 

@@ -77,9 +77,31 @@ static void answer(struct sim_due *due)
     query->done(query->context);
 }
 
-enum tofu_status tf_query_open(
-    struct tf_query **query, const struct tofu_address *address, tf_query_done done, void *context)
+/// Has no helpers: what is due answers.
+struct tf_resolver {
+    char unused;
+};
+
+enum tofu_status tf_resolver_open(struct tf_resolver **resolver)
 {
+    *resolver = sim_memory(1, sizeof **resolver);
+    return TOFU_OK;
+}
+
+void tf_resolver_close(struct tf_resolver **resolver)
+{
+    free(*resolver);
+    *resolver = NULL;
+}
+
+enum tofu_status tf_query_open(
+    struct tf_resolver *resolver,
+    struct tf_query **query,
+    const struct tofu_address *address,
+    tf_query_done done,
+    void *context)
+{
+    (void)resolver;
     struct tf_query *made = sim_memory(1, sizeof *made);
     made->done = done;
     made->context = context;

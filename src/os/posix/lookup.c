@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A query is a detached thread in getaddrinfo.
-//
-// getaddrinfo may block for minutes and cannot be stopped. So the query holds copies of all that its
-// thread touches, and is freed by the second of the two that let go of it: the asker, or the thread when
-// it has its answer. Its memory is not the engine's, since it may outlive the engine.
+// A lookup is getaddrinfo, on a detached thread with all signals blocked.
 //
 // The flag AI_ADDRCONFIG is left off: it hides the loopback addresses of a family that has no other, and
 // an endpoint that cannot be reached costs one refused connect, as the addresses are tried in turn.
-#include "os/resolver.h"
+#include "os/lookup.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -19,24 +15,6 @@
 #include "base/assert.h"
 #include "os/error.h"
 #include "os/posix/native.h"
-#include "os/thread.h"
-
-struct tf_query {
-    struct tf_mutex lock;
-    struct tofu_allocator allocator;
-    struct tofu_address address;
-    tf_query_done done; ///< under the lock, as all below; NULL once the asker has let go
-    void *context;
-    bool has_ended; ///< the resolution is there and does not change any more
-    struct tf_resolution resolution;
-};
-
-static void query_free(struct tf_query *query)
-{
-    struct tofu_allocator allocator = query->allocator;
-    tf_mutex_close(&query->lock);
-    tf_free(&allocator, query, sizeof *query);
-}
 
 static void resolution_set_detail(struct tf_resolution *resolution, int failure, int error)
 {
@@ -85,7 +63,7 @@ static void resolution_set_endpoints(
     }
 }
 
-static void resolve(const struct tofu_address *address, struct tf_resolution *resolution_out)
+void tf_lookup(const struct tofu_address *address, struct tf_resolution *resolution_out)
 {
     memset(resolution_out, 0, sizeof *resolution_out);
     struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -103,78 +81,34 @@ static void resolve(const struct tofu_address *address, struct tf_resolution *re
     }
 }
 
-static void *query_run(void *context)
-{
-    struct tf_query *query = context;
-    struct tf_resolution resolution;
-    tf_native_name_thread("tofu-resolver");
-    resolve(&query->address, &resolution);
+/// What a new thread is to run: it frees this.
+struct start {
+    void (*run)(void *context);
+    void *context;
+};
 
-    tf_mutex_lock(&query->lock);
-    query->resolution = resolution;
-    query->has_ended = true;
-    bool is_wanted = query->done != NULL;
-    if (is_wanted) {
-        query->done(query->context);
-    }
-    tf_mutex_unlock(&query->lock);
-    if (!is_wanted) {
-        query_free(query);
-    }
+static void *thread_run(void *argument)
+{
+    struct tofu_allocator allocator = tf_allocator_or_default((struct tofu_allocator){0});
+    struct start start = *(struct start *)argument;
+    tf_free(&allocator, argument, sizeof start);
+    tf_native_name_thread("tofu-resolver");
+    start.run(start.context);
     return NULL;
 }
 
-enum tofu_status tf_query_open(
-    struct tf_query **query, const struct tofu_address *address, tf_query_done done, void *context)
+enum tofu_status tf_lookup_thread_start(void (*run)(void *context), void *context)
 {
-    TF_ASSERT(address->transport == TOFU_TCP);
-    TF_ASSERT(done != NULL);
-
     struct tofu_allocator allocator = tf_allocator_or_default((struct tofu_allocator){0});
-    struct tf_query *made = tf_alloc_zeroed(&allocator, sizeof *made);
-    if (made == NULL) {
+    struct start *start = tf_alloc(&allocator, sizeof *start);
+    if (start == NULL) {
         return TOFU_ALLOCATION_FAILED;
     }
-    made->allocator = allocator;
-    made->address = *address;
-    made->done = done;
-    made->context = context;
-    enum tofu_status status = tf_mutex_open(&made->lock);
-    if (status != TOFU_OK) {
-        tf_free(&allocator, made, sizeof *made);
-        return status;
-    }
+    *start = (struct start){.run = run, .context = context};
     pthread_t thread;
-    if (tf_native_thread_start(&thread, true, query_run, made) != 0) {
-        query_free(made);
+    if (tf_native_thread_start(&thread, true, thread_run, start) != 0) {
+        tf_free(&allocator, start, sizeof *start);
         return TOFU_NOTIFICATION_FAILED;
     }
-    *query = made;
     return TOFU_OK;
-}
-
-const struct tf_resolution *tf_query_resolution(struct tf_query *query)
-{
-    TF_ASSERT(query != NULL);
-
-    tf_mutex_lock(&query->lock);
-    bool has_ended = query->has_ended;
-    tf_mutex_unlock(&query->lock);
-    return has_ended ? &query->resolution : NULL;
-}
-
-void tf_query_close(struct tf_query **query)
-{
-    struct tf_query *closing = *query;
-    if (closing == NULL) {
-        return;
-    }
-    *query = NULL;
-    tf_mutex_lock(&closing->lock);
-    bool has_ended = closing->has_ended;
-    closing->done = NULL;
-    tf_mutex_unlock(&closing->lock);
-    if (has_ended) {
-        query_free(closing);
-    }
 }
