@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TIMEOUT_NS (UINT64_C(400) * 1000000)
-
 const struct scene_kind scene_kinds[SCENE_KIND_COUNT] = {
     {.name = "tcp, two engines", .listen_on = "tcp|localhost|0"},
     {.name = "unix, two engines", .is_replacing = true},
@@ -98,7 +96,8 @@ struct engine_place *scene_client_place(struct scene *scene)
 bool scene_open_engine(struct scene *scene, struct engine_place *place)
 {
     // Bytes one by one take long; otherwise a deadline is what ends what nobody else can.
-    uint64_t timeout_ns = scene->fault->is_played_to_the_end ? SCENE_PATIENCE_NS : TIMEOUT_NS;
+    uint64_t timeout_ns =
+        scene->fault->is_played_to_the_end ? SCENE_PATIENCE_NS : scene->fault->timeout_ns;
     // Few messages, so that the pool runs empty and fills up again; a mode that the umask cuts.
     struct tofu_options options = {
         .pool_messages_initial = 2,

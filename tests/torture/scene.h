@@ -44,7 +44,8 @@ struct scene_fault {
     void (*mend)(struct scene_fault *fault); ///< no more of them
     void *context;
 
-    uint64_t statuses; ///< set of status_bit(): what the application may be told
+    uint64_t timeout_ns; ///< of all that the engines wait for
+    uint64_t statuses;   ///< set of status_bit(): what the application may be told
     bool is_for_ever; ///< it goes on failing: the application does not wait for what may never come
     bool may_kill_engine;      ///< the poller may be lost with it
     bool is_played_to_the_end; ///< the application lives with it: nothing is mended
