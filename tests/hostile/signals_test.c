@@ -5,11 +5,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "hostile/measure.h"
+#include "support/posix/forked_child.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 
@@ -315,6 +318,87 @@ static void writing_to_a_peer_that_is_gone_raises_no_signal(void **state)
 #        function, (function), set_up, tear_down, NULL                                             \
     }
 
+// A signal of this kind is the crash itself: blocked, it would end the process and pass over the handler
+// with which the host reports it.
+static const int crash_signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+
+#define CRASH_COUNT   (sizeof crash_signals / sizeof crash_signals[0])
+#define REACHED_FIRST 100
+
+static void report_crash(int number)
+{
+    bool is_on_engine = (int)gettid() == server_thread;
+    _exit(is_on_engine ? REACHED_FIRST + number : EXIT_FAILURE);
+}
+
+static int crash_in_engine(void *argument, int tell)
+{
+    (void)tell;
+    const int *number = argument;
+    const struct tofu_options options = {.thread_name = SERVER_THREAD};
+    struct tofu_engine *engine = NULL;
+    struct sigaction action = {.sa_handler = report_crash};
+    (void)sigemptyset(&action.sa_mask);
+    struct tofu_group *group = NULL;
+    if (tofu_engine_create(&options, &engine) != TOFU_OK ||
+        tofu_group_create(engine, &group) != TOFU_OK || sigaction(*number, &action, NULL) != 0) {
+        return EXIT_FAILURE;
+    }
+    // Its end is the thread's work, which has its name by then.
+    tofu_group_destroy(&group);
+    server_thread = thread_number(SERVER_THREAD);
+    (void)syscall(SYS_tgkill, getpid(), server_thread, *number);
+    interval_pass(TEST_DEADLINE_NS);
+    return EXIT_FAILURE;
+}
+
+static void a_crash_on_the_thread_of_an_engine_reaches_the_handler(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CRASH_COUNT; i++) {
+        struct child child;
+        int number = crash_signals[i];
+
+        child_fork(&child, crash_in_engine, &number);
+
+        assert_int_equal(child_join(&child), REACHED_FIRST + number);
+    }
+}
+
+// As the kernel has it, in the order of the numbers; what the system itself uses is not ours.
+static uint64_t blocked_signals(int thread)
+{
+    char path[64];
+    char line[256];
+    unsigned long long blocked = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    bool is_found = false;
+    while (!is_found && fgets(line, sizeof line, file) != NULL) {
+        is_found = sscanf(line, "SigBlk: %llx", &blocked) == 1;
+    }
+    (void)fclose(file);
+    assert_true(is_found);
+    return blocked;
+}
+
+static void all_signals_but_crashes_are_blocked_on_the_thread_of_an_engine(void **state)
+{
+    (void)state;
+
+    uint64_t blocked = blocked_signals(thread_number(SERVER_THREAD));
+
+    for (int number = 1; number < 32; number++) {
+        bool may_be_blocked = number != SIGKILL && number != SIGSTOP;
+        for (size_t i = 0; i < CRASH_COUNT; i++) {
+            may_be_blocked = may_be_blocked && number != crash_signals[i];
+        }
+        bool is_blocked = (blocked >> (number - 1) & 1) != 0;
+        assert_true_or(is_blocked == may_be_blocked, "signal %d: %d", number, is_blocked);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +408,8 @@ int main(void)
         STORM_TEST(posting_threads_lose_nothing_in_a_storm),
         STORM_TEST(a_shutdown_in_a_storm_keeps_its_deadline),
         STORM_TEST(writing_to_a_peer_that_is_gone_raises_no_signal),
+        LINK_TEST(a_crash_on_the_thread_of_an_engine_reaches_the_handler),
+        STORM_TEST(all_signals_but_crashes_are_blocked_on_the_thread_of_an_engine),
     };
     return LINK_RUN(tests, LINK_BOTH);
 }

@@ -35,8 +35,12 @@ static_assert(_Alignof(pthread_mutex_t) <= _Alignof(struct tf_mutex), "a mutex i
 
 static _Thread_local const struct tf_thread *current_thread;
 
-// Signals are the host's: its handlers must not run on our threads. A new thread takes its mask from its
-// maker, so there is no moment in which it could be interrupted.
+// What a thread itself brings about, or a crash sends to it. Were they blocked, the system would end the
+// process without the handler with which the host reports its crashes.
+static const int crash_signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+
+// All other signals are the host's: its handlers must not run on our threads. A new thread takes its mask
+// from its maker, so there is no moment in which it could be interrupted.
 int tf_native_thread_start(
     pthread_t *thread, bool is_detached, void *(*run)(void *context), void *context)
 {
@@ -49,10 +53,13 @@ int tf_native_thread_start(
         &attributes, is_detached ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE);
     TF_ASSERT(error == 0);
 
-    sigset_t all;
+    sigset_t mask;
     sigset_t before;
-    (void)sigfillset(&all);
-    error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)sigfillset(&mask);
+    for (size_t i = 0; i < sizeof crash_signals / sizeof crash_signals[0]; i++) {
+        (void)sigdelset(&mask, crash_signals[i]);
+    }
+    error = pthread_sigmask(SIG_SETMASK, &mask, &before);
     if (error == 0) {
         error = pthread_create(thread, &attributes, run, context);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
