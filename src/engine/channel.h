@@ -83,7 +83,7 @@ struct tf_channel {
     struct tf_list starved_link;    ///< waits in line for the receiving budget
     struct tf_list unfinished_link; ///< holds a message of the budget that is not whole yet
     struct tf_list dirty_link;      ///< interest to be reconciled
-    struct tf_list phase_link;      ///< resolving, half-open or closed ones
+    struct tf_list phase_link;      ///< resolving, half-open or closed ones, and resting listeners
 
     struct tofu_message *closing_notice; ///< reserved with the number
     struct tf_attempt *attempt;          ///< only while resolving and connecting

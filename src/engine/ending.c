@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/group.h"
+#include "engine/listen.h"
 #include "engine/notices.h"
 #include "os/error.h"
 
@@ -55,6 +56,9 @@ static void drop_socket(struct tf_reactor *reactor, struct tf_channel *channel, 
         tf_socket_close(channel->watch.socket);
     }
     channel->watch.socket = TF_SOCKET_NONE;
+    // There is a descriptor again. A backlog of peers that are long gone is worked off as fast as they end,
+    // and not as many at a time as there are descriptors, with a rest in between.
+    tf_listen_resume(reactor);
 }
 
 static void drop_unread(struct tf_reactor *reactor, struct tf_channel *channel)

@@ -9,10 +9,12 @@
 #include "os/clock.h"
 #include "wire/address.h"
 
-/// Connections accepted from one listener before others get a turn.
-#define ACCEPTS_PER_TURN 64
+/// Connections accepted from one listener before others get a turn. Few: taking one and turning out an older
+/// one costs as much as ten messages, and honest clients wait for a turn to end.
+#define ACCEPTS_PER_TURN 4
 
-/// How long a listener rests when the system has no descriptors: trying at once would only spin.
+/// How long a listener rests when the system has no descriptors, unless one of ours is closed before: trying at
+/// once would only spin.
 #define REST_NS (100 * TF_MILLISECOND)
 
 static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -138,6 +140,7 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
         tf_notices_accept_failed(reactor, channel);
     }
     channel->rests_until_ns = reactor->now_ns + REST_NS;
+    tf_list_append(&reactor->resting, &channel->phase_link);
     tf_reactor_arm(reactor, channel);
     tf_reactor_touch(reactor, channel);
 }
@@ -150,10 +153,11 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
         int error = 0;
         switch (tf_listener_accept(channel->listener, &socket, &error)) {
         case TF_IO_DONE:
-            channel->is_rest_told = false;
             adopt_connection(reactor, channel, socket);
             break;
         case TF_IO_WOULD_BLOCK:
+            // Nobody waits any more, so the next rest is another episode.
+            channel->is_rest_told = false;
             channel->can_read = false;
             break;
         case TF_IO_END:
@@ -172,6 +176,17 @@ void tf_listen_timer(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     channel->rests_until_ns = 0;
     channel->can_read = true;
+    tf_list_remove(&channel->phase_link);
     tf_reactor_touch(reactor, channel);
     tf_reactor_schedule(reactor, channel);
+}
+
+void tf_listen_resume(struct tf_reactor *reactor)
+{
+    while (!tf_list_is_empty(&reactor->resting)) {
+        struct tf_channel *channel =
+            TF_CONTAINER_OF(reactor->resting.next, struct tf_channel, phase_link);
+        tf_timers_remove(&reactor->timers, &channel->timer);
+        tf_listen_timer(reactor, channel);
+    }
 }

@@ -18,4 +18,7 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Ends a listener's rest.
 void tf_listen_timer(struct tf_reactor *reactor, struct tf_channel *channel);
 
+/// Ends the rest of all listeners that have one, since a descriptor was closed.
+void tf_listen_resume(struct tf_reactor *reactor);
+
 #endif

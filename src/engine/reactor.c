@@ -19,16 +19,21 @@
 #include "os/error.h"
 #include "os/park.h"
 
+/// Deadlines acted on before channels get a turn: ending ten thousand connections takes a while.
+#define DEADLINES_PER_TURN 8
+
 static void init_lists(struct tf_reactor *reactor)
 {
     tf_list_init(&reactor->groups);
     tf_list_init(&reactor->outboxes);
     tf_list_init(&reactor->ready);
+    tf_list_init(&reactor->accepting);
     tf_list_init(&reactor->starved);
     tf_list_init(&reactor->unfinished);
     tf_list_init(&reactor->dirty);
     tf_list_init(&reactor->resolving);
     tf_list_init(&reactor->half_open);
+    tf_list_init(&reactor->resting);
     tf_list_init(&reactor->closed);
     tf_list_init(&reactor->running);
 }
@@ -136,7 +141,8 @@ void tf_reactor_command(struct tf_reactor *reactor, struct tf_command *command)
 void tf_reactor_schedule(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     if (tf_list_is_empty(&channel->ready_link)) {
-        tf_list_append(&reactor->ready, &channel->ready_link);
+        bool accepts = channel->phase == TF_PHASE_LISTENING;
+        tf_list_append(accepts ? &reactor->accepting : &reactor->ready, &channel->ready_link);
     }
 }
 
@@ -230,11 +236,14 @@ static void time_is_up(struct tf_reactor *reactor, struct tf_channel *channel)
     }
 }
 
+// What is due beyond the bound is still due in the next turn, which then does not wait.
 static void run_timers(struct tf_reactor *reactor)
 {
-    for (struct tf_timer *timer = tf_timers_take_due(&reactor->timers, reactor->now_ns);
-         timer != NULL;
-         timer = tf_timers_take_due(&reactor->timers, reactor->now_ns)) {
+    for (int i = 0; i < DEADLINES_PER_TURN; i++) {
+        struct tf_timer *timer = tf_timers_take_due(&reactor->timers, reactor->now_ns);
+        if (timer == NULL) {
+            return;
+        }
         struct tf_channel *channel = TF_CONTAINER_OF(timer, struct tf_channel, timer);
         if (tf_channel_deadline(channel, reactor->settings) > reactor->now_ns) {
             tf_reactor_arm(reactor, channel); // It was set for an earlier frame.
@@ -266,11 +275,11 @@ static void step_channel(struct tf_reactor *reactor, struct tf_channel *channel)
 }
 
 // Channels that have more to do than a turn allows come back in the next turn, behind the others.
-static void step_ready(struct tf_reactor *reactor)
+static void step_all(struct tf_reactor *reactor, struct tf_list *ready)
 {
     struct tf_list now;
     tf_list_init(&now);
-    tf_list_append_all(&now, &reactor->ready);
+    tf_list_append_all(&now, ready);
     for (struct tf_list *link = tf_list_take_first(&now); link != NULL;
          link = tf_list_take_first(&now)) {
         step_channel(reactor, TF_CONTAINER_OF(link, struct tf_channel, ready_link));
@@ -353,7 +362,8 @@ static void settle_turn(struct tf_reactor *reactor)
 
 static bool has_work(struct tf_reactor *reactor)
 {
-    return !tf_list_is_empty(&reactor->ready) || !tf_message_stack_is_empty(&reactor->posts) ||
+    return !tf_list_is_empty(&reactor->ready) || !tf_list_is_empty(&reactor->accepting) ||
+           !tf_message_stack_is_empty(&reactor->posts) ||
            atomic_load(&reactor->commands.has_commands) || atomic_load(&reactor->has_resolutions) ||
            tf_starvation_can_end(reactor) || tf_ending_can_finish(reactor) ||
            tf_shutdown_can_finish(reactor) || can_tell_death(reactor);
@@ -429,7 +439,10 @@ bool tf_reactor_step(void *context)
     tf_connect_resolutions(reactor);
     run_timers(reactor);
     tf_starvation_feed(reactor);
-    step_ready(reactor);
+    step_all(reactor, &reactor->ready);
+    // Strangers last: however many press in, whoever is connected waits for none of them but those of the
+    // turn that was on when its message came.
+    step_all(reactor, &reactor->accepting);
     settle_turn(reactor);
     if (reactor->is_stopping) {
         TF_ASSERT(tf_list_is_empty(&reactor->closed));

@@ -72,6 +72,7 @@ struct tf_reactor {
     struct tf_list groups;        ///< that have or had channels
     struct tf_list outboxes;      ///< groups with something to deliver
     struct tf_list ready;         ///< channels that can do something without the poller's word
+    struct tf_list accepting;     ///< of these, the listeners: they step after all others
     struct tf_list starved;       ///< in line for the receiving budget, first come first served
     const struct tf_channel *fed; ///< of these, the one that may take from the budget now
     struct tf_list unfinished;    ///< in the middle of a message, the longest without bytes first
@@ -79,6 +80,7 @@ struct tf_reactor {
     struct tf_list dirty;         ///< channels whose interest may have changed
     struct tf_list resolving;     ///< channels that wait for a name
     struct tf_list half_open;     ///< accepted connections without a HelloRequest, the oldest first
+    struct tf_list resting;       ///< listeners that wait for a descriptor
     struct tf_list closed;        ///< channels that wait to give their closing notice
     struct tf_tokens tokens;
     struct tf_timers timers;
@@ -91,6 +93,7 @@ struct tf_reactor {
     bool is_stopping;
     bool is_death_told; ///< the mailboxes were stopped after the poller had failed
     bool is_shutting_down;
+    bool is_aborting;            ///< nothing is waited for any more, and nothing opens
     struct tf_list running;      ///< commands to be finished at the end of the turn
     struct tf_command *shutdown; ///< to be finished when the last channel has ended
     struct tf_counters counters;

@@ -73,6 +73,9 @@ static int connect_to(const char *address)
         (void)close(descriptor);
         descriptor = -1;
     }
+    // Whoever goes resets: thousands of ports that wait for their time to pass would be missed, also by others.
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     return descriptor;
 }
 
@@ -150,6 +153,8 @@ _Noreturn static void crowd_main(int control)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+    // Whoever else is busy on the machine should not slow an attack down.
+    (void)setpriority(PRIO_PROCESS, 0, -20);
     static struct order order;
     report = (struct crowd_report){.soonest_ns = UINT64_MAX};
     while (recv(control, &order, sizeof order, 0) == sizeof order) {

@@ -15,6 +15,7 @@
 #define SERVER_THREAD     "hostile-server"
 #define DESCRIPTORS_MAX   32
 #define CROWD_COUNT       100
+#define BACKLOG_COUNT     800
 #define TURNS_PER_SECOND  20
 #define SERVICE_WITHIN_NS SECOND_NS
 
@@ -67,13 +68,13 @@ static void expect_accept_failed(const struct link_fixture *link)
 }
 
 // Sees to it that the crowd has taken every descriptor, and connections are waiting for more.
-static struct meter exhaust(struct link_fixture *link, struct crowd *crowd)
+static struct meter exhaust(struct link_fixture *link, struct crowd *crowd, uint64_t count)
 {
     crowd_open(crowd);
     open_link(link);
     struct meter meter = meter_open(&link->server, SERVER_THREAD);
     limit_descriptors();
-    crowd_order_connect(crowd, link->address, CROWD_COUNT, NULL, 0);
+    crowd_order_connect(crowd, link->address, count, NULL, 0);
     assert_true(crowd_take_report(crowd).connected > DESCRIPTORS_MAX);
     await_at_least(&link->server, accepts_failed, 1);
     assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), -1);
@@ -86,7 +87,7 @@ static void a_listener_without_descriptors_rests_and_says_so_once(void **state)
 {
     struct link_fixture *link = *state;
     struct crowd crowd;
-    struct meter meter = exhaust(link, &crowd);
+    struct meter meter = exhaust(link, &crowd, CROWD_COUNT);
 
     struct cost cost = meter_interval(&meter, 2 * SECOND_NS);
 
@@ -107,7 +108,7 @@ static void what_is_connected_goes_on_without_descriptors(void **state)
 {
     struct link_fixture *link = *state;
     struct crowd crowd;
-    exhaust(link, &crowd);
+    exhaust(link, &crowd, CROWD_COUNT);
 
     for (int i = 0; i < 1000; i++) {
         round_trip(link, NULL);
@@ -134,7 +135,7 @@ static void service_is_full_again_soon_after_descriptors_come_back(void **state)
 {
     struct link_fixture *link = *state;
     struct crowd crowd;
-    exhaust(link, &crowd);
+    exhaust(link, &crowd, CROWD_COUNT);
 
     // Gone are they that hold descriptors, and also they that wait for one.
     crowd_close(&crowd);
@@ -149,11 +150,61 @@ static void service_is_full_again_soon_after_descriptors_come_back(void **state)
     assert_in_range(time_ns, 0, SERVICE_WITHIN_NS + MACHINE_SLACK_NS);
 }
 
+/// Honest clients of another process, since this one has no descriptors for them. One in twenty of those
+/// that wait may be turned away to make room.
+#define HONEST_COUNT     20
+#define HONEST_COUNT_MIN 18
+
+static void take_hellos(const struct side *side, uint64_t count)
+{
+    while (count > 0) {
+        struct tofu_message *message = side_await(side);
+        bool is_hello = tofu_message_header(message)->opcode == TOFU_HELLO_REQUEST;
+        assert_true(is_hello || tofu_message_header(message)->status == TOFU_ACCEPT_FAILED);
+        count -= is_hello ? 1 : 0;
+        side_put(side, message);
+    }
+}
+
+static void service_is_full_again_behind_hundreds_that_are_gone(void **state)
+{
+    struct link_fixture *link = *state;
+    struct crowd honest;
+    struct crowd crowd;
+    static const char text[] = "~connect_to:tcp|127.0.0.1|7099\r\n";
+    uint8_t hello[RAW_HEADER_BYTES + sizeof text];
+    const struct raw_frame frame = {
+        .channel = 1,
+        .proto = RAW_HELLO_REQUEST,
+        .id = 1,
+        .text = text,
+        .text_bytes = sizeof text - 1};
+    size_t hello_bytes = raw_pack(&frame, hello);
+    crowd_open(&honest);
+    exhaust(link, &crowd, BACKLOG_COUNT);
+    uint64_t turns_before = side_stats(&link->server).turns;
+
+    crowd_close(&crowd);
+    uint64_t start_ns = test_now();
+    crowd_order_connect(&honest, link->address, HONEST_COUNT, hello, hello_bytes);
+    take_hellos(&link->server, HONEST_COUNT_MIN);
+
+    uint64_t time_ns = test_now() - start_ns;
+    print_message(
+        "service after %.0f ms, behind %d that were gone, %llu turns\n",
+        (double)time_ns / 1e6,
+        BACKLOG_COUNT,
+        (unsigned long long)(side_stats(&link->server).turns - turns_before));
+    assert_int_equal(crowd_take_report(&honest).connected, HONEST_COUNT);
+    assert_in_range(time_ns, 0, SERVICE_WITHIN_NS + MACHINE_SLACK_NS);
+    crowd_close(&honest);
+}
+
 static void service_is_full_again_when_the_limit_is_raised(void **state)
 {
     struct link_fixture *link = *state;
     struct crowd crowd;
-    exhaust(link, &crowd);
+    exhaust(link, &crowd, CROWD_COUNT);
     struct tofu_stats before = side_stats(&link->server);
 
     uint64_t start_ns = test_now();
@@ -240,6 +291,7 @@ int main(void)
         LIMITED_TEST(a_listener_without_descriptors_rests_and_says_so_once),
         LIMITED_TEST(what_is_connected_goes_on_without_descriptors),
         LIMITED_TEST(service_is_full_again_soon_after_descriptors_come_back),
+        LIMITED_TEST(service_is_full_again_behind_hundreds_that_are_gone),
         LIMITED_TEST(service_is_full_again_when_the_limit_is_raised),
         LIMITED_TEST(each_episode_is_told),
         LIMITED_TEST(whoever_needs_a_descriptor_is_told_that_there_is_none),

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,18 @@ size_t descriptors_open(void)
     }
     (void)closedir(directory);
     return count - 1; // One was the directory.
+}
+
+bool urgency_raise(void)
+{
+    const struct sched_param urgent = {.sched_priority = 1};
+    return sched_setscheduler(0, SCHED_FIFO, &urgent) == 0;
+}
+
+void urgency_drop(void)
+{
+    const struct sched_param normal = {.sched_priority = 0};
+    (void)sched_setscheduler(0, SCHED_OTHER, &normal);
 }
 
 void latencies_add(struct latencies *latencies, uint64_t value_ns)

@@ -4,6 +4,7 @@
 #ifndef HOSTILE_MEASURE_H
 #define HOSTILE_MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -62,6 +63,11 @@ uint64_t descriptors_allow(uint64_t count);
 
 /// Returns how many descriptors are open.
 size_t descriptors_open(void);
+
+/// Has the calling thread, and all threads that it makes from then on, run before everybody else on the
+/// machine, or no longer. Returns false where the system does not grant it.
+bool urgency_raise(void);
+void urgency_drop(void);
 
 #define LATENCIES_MAX 65536
 
