@@ -23,7 +23,7 @@ static void open_channel(
         (unsigned)channel->number);
     if (atomic_load(&reactor->is_dead)) {
         tf_ending_begin(reactor, channel, TOFU_NOTIFICATION_FAILED, NULL, TF_ENDING_CLOSE);
-    } else if (reactor->is_shutting_down) {
+    } else if (reactor->is_shutting_down || reactor->is_aborting) {
         tf_ending_begin(reactor, channel, TOFU_SHUTDOWN_STARTED, NULL, TF_ENDING_CLOSE);
     } else if (channel->side == TF_LISTENING) {
         tf_listen_start(reactor, channel);

@@ -168,7 +168,12 @@ static void begin_shutdown(struct tf_reactor *reactor, struct tf_command *comman
     reactor->is_shutting_down = true;
     reactor->shutdown = command;
     command->report = read_counters(reactor);
-    for_each_group(reactor, shut_channel_down, TOFU_OK);
+    if (reactor->is_aborting) {
+        // The engine is being destroyed, and its abort was faster than this.
+        tf_shutdown_end_all(reactor, TOFU_TIMED_OUT);
+    } else {
+        for_each_group(reactor, shut_channel_down, TOFU_OK);
+    }
 }
 
 void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
@@ -184,6 +189,7 @@ void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
             begin_shutdown(reactor, command);
             continue; // Finished when the last channel has ended.
         case TF_COMMAND_ABORT:
+            reactor->is_aborting = true;
             tf_shutdown_end_all(reactor, TOFU_TIMED_OUT);
             break;
         case TF_COMMAND_STOP:
