@@ -75,7 +75,7 @@ void comparison_judge(struct comparison *comparison)
         count,
         comparison->trip_count);
     if (!is_judged()) {
-        print_message("not judged: this build costs more than what users get\n");
+        print_message("not judged: poll(2), or a build that costs more than what users get\n");
     } else if (!is_urgent) {
         print_message("not judged: the system does not let a thread be urgent\n");
     } else {

@@ -34,8 +34,8 @@ void comparison_add(
     struct comparison *comparison, struct latencies *decoy, struct latencies *engine);
 
 /// Prints the medians, and fails when the median ratio is more than COMPARISON_RATIO_MAX; prints only where
-/// that would not judge what users get: without TOFU_LATENCY=judge in the environment (the builds with
-/// assertions and sanitizers), or when the system does not let us be urgent.
+/// that would not judge what users get: without TOFU_LATENCY=judge in the environment (poll(2), and the
+/// builds with assertions and sanitizers), or when the system does not let us be urgent.
 void comparison_judge(struct comparison *comparison);
 
 /// Makes the honest threads urgent, for one half of a round. The attackers were made before.
