@@ -9,10 +9,6 @@
 #include "os/clock.h"
 #include "wire/address.h"
 
-/// Connections accepted from one listener before others get a turn. Few: taking one and turning out an older
-/// one costs as much as ten messages, and honest clients wait for a turn to end.
-#define ACCEPTS_PER_TURN 4
-
 /// How long a listener rests when the system has no descriptors, unless one of ours is closed before: trying at
 /// once would only spin.
 #define REST_NS (100 * TF_MILLISECOND)
@@ -147,7 +143,8 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
 
 void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    for (int i = 0; i < ACCEPTS_PER_TURN && channel->can_read && channel->rests_until_ns == 0;
+    for (uint32_t i = 0;
+         i < reactor->strangers_max && channel->can_read && channel->rests_until_ns == 0;
          i++) {
         tf_socket socket = TF_SOCKET_NONE;
         int error = 0;

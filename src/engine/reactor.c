@@ -19,8 +19,13 @@
 #include "os/error.h"
 #include "os/park.h"
 
-/// Deadlines acted on before channels get a turn: ending ten thousand connections takes a while.
-#define DEADLINES_PER_TURN 8
+/// Waiting connections per listener, and deadlines, that one turn acts on. Few: taking a connection and
+/// turning out an older one costs as much as ten messages, and honest clients wait for a turn to end.
+#define STRANGERS_MIN 4
+#define STRANGERS_MAX 64
+
+/// What one of them costs, about.
+#define STRANGER_NS UINT64_C(20000)
 
 static void init_lists(struct tf_reactor *reactor)
 {
@@ -239,7 +244,7 @@ static void time_is_up(struct tf_reactor *reactor, struct tf_channel *channel)
 // What is due beyond the bound is still due in the next turn, which then does not wait.
 static void run_timers(struct tf_reactor *reactor)
 {
-    for (int i = 0; i < DEADLINES_PER_TURN; i++) {
+    for (uint32_t i = 0; i < reactor->strangers_max; i++) {
         struct tf_timer *timer = tf_timers_take_due(&reactor->timers, reactor->now_ns);
         if (timer == NULL) {
             return;
@@ -321,12 +326,18 @@ static void reconcile(struct tf_reactor *reactor)
     }
 }
 
+/// Channels of a group that a debug build looks at in each turn: thousands would be all that it does.
+#define CHANNELS_CHECKED 1024
+
 // Whoever changes an input of tf_channel_interest() must say so; this finds out who forgot.
 static bool interest_is_declared(const struct tf_reactor *reactor)
 {
     for (struct tf_list *g = reactor->groups.next; g != &reactor->groups; g = g->next) {
         const struct tofu_group *group = TF_CONTAINER_OF(g, struct tofu_group, reactor_link);
-        for (struct tf_list *c = group->channels.next; c != &group->channels; c = c->next) {
+        int count = 0;
+        for (struct tf_list *c = group->channels.next;
+             c != &group->channels && count < CHANNELS_CHECKED;
+             c = c->next, count++) {
             const struct tf_channel *channel = TF_CONTAINER_OF(c, struct tf_channel, group_link);
             if (channel->watch.socket != TF_SOCKET_NONE &&
                 channel->watch.interest != tf_channel_interest(channel)) {
@@ -409,6 +420,7 @@ static void wait_for_events(struct tf_reactor *reactor)
         atomic_store(&reactor->is_asleep, 0);
         timeout_ns = 0;
     }
+    reactor->looked_at_ns = timeout_ns == 0 ? now_ns : 0;
     if (atomic_load(&reactor->is_dead)) {
         if (timeout_ns != 0) {
             tf_park(&reactor->is_asleep, 1, TF_NEVER);
@@ -423,6 +435,15 @@ static void wait_for_events(struct tf_reactor *reactor)
     }
 }
 
+// Where a mere look at the poller costs much, as it does with poll(2) and thousands of sockets, a few
+// strangers per turn would be no work but looking: they may cost as much as the look.
+static uint32_t strangers_max(const struct tf_reactor *reactor)
+{
+    uint64_t look_ns = reactor->looked_at_ns == 0 ? 0 : reactor->now_ns - reactor->looked_at_ns;
+    uint64_t count = STRANGERS_MIN + look_ns / STRANGER_NS;
+    return count < STRANGERS_MAX ? (uint32_t)count : STRANGERS_MAX;
+}
+
 bool tf_reactor_step(void *context)
 {
     struct tf_reactor *reactor = context;
@@ -432,6 +453,7 @@ bool tf_reactor_step(void *context)
 
     atomic_store(&reactor->is_asleep, 0);
     reactor->now_ns = tf_clock_now();
+    reactor->strangers_max = strangers_max(reactor);
     tf_commands_take(&reactor->commands, &commands);
     admit_posts(reactor);
     tf_shutdown_run_commands(reactor, &commands);

@@ -67,7 +67,9 @@ struct tf_reactor {
     struct tf_poller poller;
     struct tf_poll_event events[TF_EVENTS_MAX]; ///< of the last wait, to be acted on
     uint32_t event_count;
-    uint64_t now_ns; ///< when this turn began
+    uint64_t now_ns;        ///< when this turn began
+    uint64_t looked_at_ns;  ///< before a look at the poller that did not wait; 0: the last one did
+    uint32_t strangers_max; ///< waiting connections, and deadlines, that this turn acts on
 
     struct tf_list groups;        ///< that have or had channels
     struct tf_list outboxes;      ///< groups with something to deliver
