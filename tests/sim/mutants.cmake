@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+# Negative controls for the named fault tests: the engine with one mistake each, which the test must find.
+#
+# sim_mutant(name SUBJECT subject FILE file FROM text TO text FOUND regex): a copy of src/engine/FILE, made when the
+# build is configured, in which FROM is replaced by TO, stands before the library's own in a program of
+# SUBJECT_test. FOUND is what the test then prints. Where the text is no longer there, the test says so and fails.
+function(sim_mutant name)
+  cmake_parse_arguments(PARSE_ARGV 1 mutant "" "SUBJECT;FILE;FROM;TO;FOUND" "")
+  set(source "${PROJECT_SOURCE_DIR}/src/engine/${mutant_FILE}")
+  set_property(
+    DIRECTORY
+    APPEND
+    PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+  file(READ "${source}" text)
+  string(FIND "${text}" "${mutant_FROM}" place)
+  if(place EQUAL -1)
+    add_test(NAME sim_finds_${name} COMMAND "${CMAKE_COMMAND}" -E echo
+                                            "${mutant_FILE} has no such text: ${mutant_FROM}")
+  else()
+    string(REPLACE "${mutant_FROM}" "${mutant_TO}" text "${text}")
+    set(copy "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${mutant_FILE}")
+    file(
+      CONFIGURE
+      OUTPUT "${copy}"
+      CONTENT "${text}"
+      @ONLY)
+    add_executable(sim_mutant_${name} "${copy}" ${mutant_SUBJECT}_test.c pair.c)
+    target_link_libraries(sim_mutant_${name} PRIVATE tf_simulated PkgConfig::CMOCKA)
+    add_test(NAME sim_finds_${name} COMMAND sim_mutant_${name})
+  endif()
+  set_tests_properties(
+    sim_finds_${name} PROPERTIES LABELS sim TIMEOUT 240 PASS_REGULAR_EXPRESSION "${mutant_FOUND}")
+endfunction()
+
+sim_mutant(
+  a_frame_deadline_that_every_byte_puts_off
+  SUBJECT pressure_sim
+  FILE receive.c
+  FROM "} else if (channel->frame_since_ns == 0) {"
+  TO "} else {"
+  FOUND "FAILED  . f7_a_dripping")
+sim_mutant(
+  too_much_patience_with_drips
+  SUBJECT pressure_sim
+  FILE starvation.c
+  FROM "starved_since_ns + PATIENCE_NS"
+  TO "starved_since_ns + 20 * PATIENCE_NS"
+  FOUND "FAILED  . f7_drips_that_hold")
+sim_mutant(
+  a_line_with_the_fed_in_front
+  SUBJECT pressure_sim
+  FILE starvation.c
+  FROM "tf_list_append_all(&now, &reactor->starved);
+    tf_list_append_all(&reactor->starved, &now);"
+  TO "tf_list_append_all(&reactor->starved, &now);"
+  FOUND "FAILED  . f11_who_floods")
+sim_mutant(
+  a_listener_that_does_not_rest
+  SUBJECT pressure_sim
+  FILE listen.c
+  FROM "reactor->now_ns + REST_NS"
+  TO "reactor->now_ns + 1"
+  FOUND "FAILED  . f12_without_descriptors")
+sim_mutant(
+  names_that_end_late
+  SUBJECT resolver_sim
+  FILE channel.c
+  FROM "settings->connect_timeout_ns"
+  TO "settings->connect_timeout_ns + 5000000"
+  FOUND "FAILED  . a_name_that_is_never_answered")
+sim_mutant(
+  a_thread_that_spins_while_a_name_is_resolved
+  SUBJECT resolver_sim
+  FILE reactor.c
+  FROM "return !tf_list_is_empty(&reactor->ready) ||"
+  TO "return !tf_list_is_empty(&reactor->ready) || !tf_list_is_empty(&reactor->resolving) ||"
+  FOUND "FAILED  . a_resolver_that_never_answers|the I/O thread spins")
+sim_mutant(
+  a_poller_that_fails_and_nobody_is_told
+  SUBJECT ending_sim
+  FILE reactor.c
+  FROM "tf_shutdown_end_all(reactor, TOFU_NOTIFICATION_FAILED);"
+  TO ""
+  FOUND "FAILED  . f28_when_the_poller_fails")
+sim_mutant(
+  a_message_that_comes_back_changed
+  SUBJECT loss_sim
+  FILE notices.c
+  FROM "    message->header.status = (uint8_t)status;
+"
+  TO "    message->header.status = (uint8_t)status;
+    message->header.more = 0;
+"
+  FOUND "FAILED  . f14_a_reset_at_every_byte_sent")
