@@ -11,6 +11,7 @@ static void open_channel(
     struct tf_reactor *reactor, struct tf_channel *channel, struct tofu_message *message)
 {
     channel->opening_id = message->header.id;
+    tf_slot_publish(tf_table_slot(reactor->table, channel->number), channel->ticket);
     message->queued_ns = reactor->now_ns;
     tf_message_queue_append(&channel->writer.queue, message);
     tf_reactor_adopt(reactor, channel);
@@ -87,13 +88,8 @@ void tf_admit(struct tf_reactor *reactor, struct tofu_message *message)
         return;
     }
     bool opens = opcode == TOFU_HELLO_REQUEST || opcode == TOFU_WELCOME_REQUEST;
-    if (channel->phase == TF_PHASE_OPENING && !opens) {
-        // Somebody guessed the number before the opening message was queued.
-        tf_ending_return_message(reactor, message, TOFU_INVALID_CHANNEL_NUMBER);
-        return;
-    }
+    TF_ASSERT(opens == (channel->phase == TF_PHASE_OPENING));
     if (opens) {
-        TF_ASSERT(channel->phase == TF_PHASE_OPENING);
         open_channel(reactor, channel, message);
         return;
     }

@@ -7,9 +7,11 @@
 #include "base/assert.h"
 #include "engine/settings.h"
 
-// The state word, from its lowest bit: session 8, side 2, open 1, (3 unused), group 18, ticket 32.
+// The state word, from its lowest bit: session 8, side 2, open 1, public 1, (2 unused), group 18,
+// ticket 32.
 #define SIDE_SHIFT   8
 #define OPEN_BIT     (UINT64_C(1) << 10)
+#define PUBLIC_BIT   (UINT64_C(1) << 11)
 #define GROUP_SHIFT  14
 #define TICKET_SHIFT 32
 
@@ -24,8 +26,8 @@ static_assert(
 static uint64_t pack_state(struct tf_slot_state state)
 {
     return (uint64_t)state.session | (uint64_t)state.side << SIDE_SHIFT |
-           (state.is_open ? OPEN_BIT : 0) | (uint64_t)state.group_index << GROUP_SHIFT |
-           (uint64_t)state.ticket << TICKET_SHIFT;
+           (state.is_open ? OPEN_BIT : 0) | (state.is_public ? PUBLIC_BIT : 0) |
+           (uint64_t)state.group_index << GROUP_SHIFT | (uint64_t)state.ticket << TICKET_SHIFT;
 }
 
 static struct tf_slot_state unpack_state(uint64_t word)
@@ -34,6 +36,7 @@ static struct tf_slot_state unpack_state(uint64_t word)
         .session = (enum tf_session)(word & 0xff),
         .side = (enum tf_side)(word >> SIDE_SHIFT & 3),
         .is_open = (word & OPEN_BIT) != 0,
+        .is_public = (word & PUBLIC_BIT) != 0,
         .group_index = (uint32_t)(word >> GROUP_SHIFT) & (TF_GROUPS_MAX - 1),
         .ticket = (uint32_t)(word >> TICKET_SHIFT),
     };
@@ -189,9 +192,24 @@ bool tf_slot_posted(struct tf_slot *slot, uint32_t ticket, uint8_t opcode)
     }
 }
 
+void tf_slot_publish(struct tf_slot *slot, uint32_t ticket)
+{
+    uint64_t word = atomic_load(&slot->state);
+    for (;;) {
+        struct tf_slot_state state = unpack_state(word);
+        if (!state.is_open || state.is_public || state.ticket != ticket) {
+            return;
+        }
+        state.is_public = true;
+        if (atomic_compare_exchange_weak(&slot->state, &word, pack_state(state))) {
+            return;
+        }
+    }
+}
+
 void tf_slot_close(struct tf_slot *slot)
 {
-    atomic_fetch_and(&slot->state, ~OPEN_BIT);
+    atomic_fetch_and(&slot->state, ~(OPEN_BIT | PUBLIC_BIT));
 }
 
 static bool has_room(uint64_t load, uint64_t bytes, uint64_t messages_max, uint64_t bytes_max)

@@ -31,7 +31,8 @@ struct tf_slot_state {
     uint32_t group_index; ///< whose channel it is
     enum tf_side side;
     enum tf_session session; ///< as posted: what racing posters have already announced
-    bool is_open;
+    bool is_open;            ///< the life goes on
+    bool is_public;          ///< others may post: what opens the channel is queued before them
 };
 
 /// Groups that one engine can have had at a time: what fits in a state word.
@@ -65,7 +66,7 @@ TOFU_NODISCARD enum tofu_status tf_table_open(
     struct tf_channel_table *table, const struct tofu_allocator *allocator, uint64_t channels_max);
 void tf_table_close(struct tf_channel_table *table);
 
-/// Gives a number to a channel and opens its slot. Threads: any.
+/// Gives a number to a channel and opens its slot, which takes no posts before tf_slot_publish(). Threads: any.
 ///
 /// @retval TOFU_NOT_ALLOWED        all numbers are in use.
 /// @retval TOFU_ALLOCATION_FAILED  no memory for a page of slots.
@@ -91,6 +92,10 @@ bool tf_slot_received(struct tf_slot *slot, uint32_t ticket, uint8_t opcode);
 
 /// As tf_slot_received(), for what is posted; false also if the rules do not allow it (any more).
 bool tf_slot_posted(struct tf_slot *slot, uint32_t ticket, uint8_t opcode);
+
+/// Lets others post, unless the life `ticket` is over. Both the thread that has queued what opens the
+/// channel and the one that acts on it do this: whoever hears of the number first may use it. Threads: any.
+void tf_slot_publish(struct tf_slot *slot, uint32_t ticket);
 
 /// Takes no more posts; the life goes on until the load is gone. Threads: the I/O thread.
 void tf_slot_close(struct tf_slot *slot);

@@ -76,6 +76,7 @@ static enum tofu_status become_channel(struct tf_reactor *reactor, struct tf_cha
         tf_pool_put(reactor->pool, notice);
         return status;
     }
+    tf_slot_publish(tf_table_slot(reactor->table, channel->number), channel->ticket);
     channel->closing_notice = notice;
     channel->phase = TF_PHASE_OPEN;
     tf_list_remove(&channel->phase_link);

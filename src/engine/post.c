@@ -110,7 +110,7 @@ destroy_channel:
     return status;
 }
 
-// The I/O thread has not seen it, but a shutdown may wait for its number.
+// Nobody has seen it, since its slot is not public; but a shutdown may wait for its number.
 static void unmake_channel(struct tofu_engine *engine, struct tf_channel *channel)
 {
     tf_slot_close(tf_table_slot(&engine->table, channel->number));
@@ -121,7 +121,9 @@ static void unmake_channel(struct tofu_engine *engine, struct tf_channel *channe
     tf_channel_destroy(&engine->allocator, channel);
 }
 
-// A channel gets all it needs here, where its poster can be told that there is no memory.
+// A channel gets all it needs here, where its poster can be told that there is no memory. Its slot becomes
+// public last: a message that somebody posts to a number before he can know it must neither come
+// before what opens the channel nor outlive a channel that is given up here.
 static enum tofu_status post_opening(
     struct tofu_group *group,
     struct tofu_message **message_pointer,
@@ -154,7 +156,11 @@ static enum tofu_status post_opening(
     bool is_loaded = tf_slot_load(slot, tf_message_wire_bytes(message), UINT64_MAX, UINT64_MAX);
     TF_ASSERT(is_loaded);
     (void)is_loaded;
-    accept(group, message_pointer, channel->number, channel->ticket, accepted_out);
+    uint16_t number = channel->number;
+    uint32_t ticket = channel->ticket;
+    // The channel is the I/O thread's from here on.
+    accept(group, message_pointer, number, ticket, accepted_out);
+    tf_slot_publish(slot, ticket);
     return TOFU_OK;
 }
 
@@ -162,7 +168,7 @@ static enum tofu_status post_opening(
 static enum tofu_status check_slot(
     const struct tofu_group *group, struct tf_slot_state state, uint8_t opcode)
 {
-    if (!state.is_open) {
+    if (!state.is_public) {
         return TOFU_INVALID_CHANNEL_NUMBER;
     }
     if (state.group_index != group->index) {

@@ -86,6 +86,44 @@ static void a_new_channel_is_open_in_its_first_life(void **state)
     assert_false(tf_slot_is_loaded(slot));
 }
 
+// A number that was not given to anybody yet can only be guessed.
+static void a_new_channel_takes_posts_once_it_is_public(void **state)
+{
+    struct fixture *own = *state;
+    add(own);
+    assert_false(tf_slot_state(own->slot).is_public);
+
+    tf_slot_publish(own->slot, own->ticket);
+    tf_slot_publish(own->slot, own->ticket);
+
+    assert_true(tf_slot_state(own->slot).is_public);
+    assert_true(tf_slot_state(own->slot).is_open);
+    assert_int_equal(tf_slot_state(own->slot).session, TF_SESSION_HELLO);
+    drop(own, own->number);
+}
+
+// The I/O thread may have ended the channel, or a whole life be over, before its poster gets there.
+static void a_life_that_is_over_does_not_become_public(void **state)
+{
+    struct fixture *own = *state;
+    add(own);
+    tf_slot_close(own->slot);
+    tf_slot_publish(own->slot, own->ticket);
+    assert_false(tf_slot_state(own->slot).is_public);
+    assert_false(tf_slot_state(own->slot).is_open);
+    tf_table_remove(&own->table, own->number);
+
+    add(own);
+    tf_slot_publish(own->slot, own->ticket + 1);
+    tf_slot_publish(own->slot, own->ticket - 1);
+    assert_false(tf_slot_state(own->slot).is_public);
+
+    tf_slot_publish(own->slot, own->ticket);
+    tf_slot_close(own->slot);
+    assert_false(tf_slot_state(own->slot).is_public);
+    tf_table_remove(&own->table, own->number);
+}
+
 // The fields of a state share one word: none may spill into another.
 static void every_side_and_session_and_group_keeps_to_its_bits(void **state)
 {
@@ -440,6 +478,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_new_channel_is_open_in_its_first_life),
+        TEST(a_new_channel_takes_posts_once_it_is_public),
+        TEST(a_life_that_is_over_does_not_become_public),
         TEST(every_side_and_session_and_group_keeps_to_its_bits),
         TEST(numbers_that_were_never_given_have_no_open_slot),
         TEST(there_are_65534_numbers_and_no_more),
