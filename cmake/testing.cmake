@@ -11,7 +11,7 @@ endif()
 # Adds a CTest test, or with EACH_POLLER one for each poller of the platform, called `name_epoll` and so
 # on, which finds the poller's name in TOFU_POLLER. A test ends with 0 on success and with 77 if it is
 # skipped as a whole; the deadline is 60 seconds unless TIMEOUT says otherwise, four times that under a
-# sanitizer.
+# sanitizer or an emulator.
 function(tofu_register_test)
   cmake_parse_arguments(
     PARSE_ARGV 0 test "EACH_POLLER" "NAME;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT")
@@ -21,7 +21,7 @@ function(tofu_register_test)
   if(NOT test_TIMEOUT)
     set(test_TIMEOUT 60)
   endif()
-  if(TOFU_SANITIZE)
+  if(TOFU_SANITIZE OR CMAKE_CROSSCOMPILING_EMULATOR)
     math(EXPR test_TIMEOUT "4 * ${test_TIMEOUT}")
   endif()
 
