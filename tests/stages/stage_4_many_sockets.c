@@ -10,7 +10,7 @@
 
 #define CYCLES        10000
 #define CYCLES_WARM   200
-#define RACES         2000
+#define RACES         1000
 #define ARMED_SOCKETS 1500
 
 // A fixed scramble of 0 to 99: 37 has no divisor in common with 100, so each index comes once.

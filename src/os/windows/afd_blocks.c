@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-// Blocks of a slab: about 10 KiB.
+// Blocks of a slab: 6 KiB.
 #define TF_AFD_SLAB_BLOCKS 64
 
 // Entries of the table at the start; they double.
