@@ -163,7 +163,9 @@ static void act(struct application *application)
 static void sleep_a_while(struct application *application)
 {
     uint64_t span_ns = sim_below(UINT64_C(1) << sim_between(4, 20));
-    if (application->flow->phase != FLOW_RUN || application->actions_left == 0) {
+    bool has_plans = application->flow->phase == FLOW_RUN && application->actions_left > 0 &&
+                     !flow_engine_is_ending(application->home);
+    if (!has_plans) {
         span_ns = sim_between(TF_MILLISECOND, 20 * TF_MILLISECOND);
         span_ns <<= application->idle_sleeps < 32 ? application->idle_sleeps / 8 : 4;
         application->idle_sleeps++;
