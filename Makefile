@@ -9,6 +9,7 @@
 #   make seeds      10^5 seeds of the simulator
 #   make bench      what the statistics cost
 #   make test-windows   the tests as Windows programs, cross-built and run under Wine
+#   make demo-windows   the main job, with the tool for Windows under Wine
 #   make hostile    hostile peers, by the clock: wants a quiet machine
 #   make torture    each system call fails in turn: a quarter of an hour
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
@@ -18,7 +19,7 @@
 PREFIX ?= /usr/local
 N ?= 100
 
-.PHONY: all build test test-windows seeds bench hostile torture demo repeat release install check format asan tsan ci clean bootstrap
+.PHONY: all build test test-windows seeds bench hostile torture demo demo-windows repeat release install check format asan tsan ci clean bootstrap
 
 all: build
 
@@ -61,6 +62,10 @@ repeat: bootstrap
 
 demo: release
 	@scripts/demo
+
+demo-windows: bootstrap
+	@scripts/build windows --target tofu_tool
+	@scripts/demo build/windows/tools/tofu.exe scripts/wine-run
 
 install: release
 	cmake --install build/release --prefix '$(PREFIX)'
