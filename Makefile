@@ -65,7 +65,8 @@ demo: release
 
 demo-windows: bootstrap
 	@scripts/build windows --target tofu_tool
-	@scripts/demo build/windows/tools/tofu.exe scripts/wine-run
+	@scripts/wine-run --start
+	@scripts/demo build/windows/tools/tofu.exe scripts/wine-run; status=$$?; scripts/wine-run --stop; exit $$status
 
 install: release
 	cmake --install build/release --prefix '$(PREFIX)'

@@ -44,7 +44,7 @@ def everything_is_listed_with_a_sentence(context: Context) -> None:
 
 @case
 def number_name_and_constant_lead_to_the_same(context: Context) -> None:
-    for constant, number, name in statuses():
+    for constant, number, name in context.sample(statuses(), 0):
         entries = explain(context, str(number), name, constant)
         found = [entry for entry in entries if entry["kind"] == "status"]
         assert len(found) == 3 and found[0] == found[1] == found[2], found

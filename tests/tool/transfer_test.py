@@ -58,7 +58,9 @@ def files_of_all_sizes_arrive_whole(context: Context) -> None:
 @case
 def many_small_files_arrive_in_one_run(context: Context) -> None:
     # As many as have room in the pipe that the receiver writes its lines to.
-    files = {f"file{index}": bytes_of(index) for index in range(500)}
+    # Wine looks through the whole folder for each name.
+    count = 100 if context.is_windows else 500
+    files = {f"file{index}": bytes_of(index) for index in range(count)}
     receiver = Receiver(context, "--no-sync")
 
     report = context.run(
