@@ -89,6 +89,44 @@ static void a_resolver_needs_nobody_and_leaves_nothing(void **state)
     (void)CloseHandle(ended);
 }
 
+static struct tofu_message *message_await(struct tofu_group *group)
+{
+    struct tofu_message *message = NULL;
+    assert_int_equal(tofu_group_wait(group, CONTRACT_DEADLINE, &message), TOFU_OK);
+    assert_non_null(message);
+    return message;
+}
+
+// Where there are no Unix sockets the application hears why, and not only that the address is none.
+static void who_asks_for_a_unix_socket_is_told_if_there_are_none(void **state)
+{
+    (void)state;
+    if (contract_has(TOFU_UDS)) {
+        print_message("skipped: this machine has Unix sockets\n");
+        skip();
+    }
+    struct tofu_engine *engine = engine_create();
+    struct tofu_group *group = NULL;
+    struct tofu_message *message = NULL;
+    const char *words = "";
+    size_t size = 0;
+    assert_int_equal(tofu_group_create(engine, &group), TOFU_OK);
+    assert_int_equal(tofu_engine_get(engine, TOFU_ALWAYS, &message), TOFU_OK);
+    assert_int_equal(tofu_message_connect_to(message, "uds|C:/nowhere"), TOFU_OK);
+
+    assert_int_equal(tofu_group_post(group, &message, NULL), TOFU_OK);
+
+    message = message_await(group);
+    assert_int_equal(tofu_message_header(message)->status, TOFU_INVALID_ADDRESS);
+    tofu_engine_put(engine, &message);
+    message = message_await(group);
+    assert_int_equal(tofu_message_header(message)->status, TOFU_CHANNEL_CLOSED);
+    assert_true(tofu_message_find_text(message, "~detail", &words, &size));
+    assert_memory_equal(words, "this system has no Unix sockets", 31);
+    tofu_engine_put(engine, &message);
+    tofu_engine_destroy(&engine);
+}
+
 static void engines_that_are_destroyed_leave_no_handle(void **state)
 {
     (void)state;
@@ -115,6 +153,7 @@ int main(void)
         cmocka_unit_test(an_engine_starts_winsock_once_and_stops_it),
         cmocka_unit_test(a_program_keeps_the_winsock_that_it_started),
         cmocka_unit_test(a_resolver_needs_nobody_and_leaves_nothing),
+        cmocka_unit_test(who_asks_for_a_unix_socket_is_told_if_there_are_none),
         cmocka_unit_test(engines_that_are_destroyed_leave_no_handle),
     };
     return cmocka_run_group_tests_name("Winsock", tests, NULL, NULL);
