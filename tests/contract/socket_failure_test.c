@@ -320,7 +320,7 @@ static void a_unix_listener_that_fails_anywhere_leaves_nothing_open_and_no_path(
     assert_int_equal(status, TOFU_LISTEN_FAILED);
     assert_int_equal(error, EACCES);
     assert_int_equal(open_descriptors(), before);
-    assert_int_equal(fail_listening_everywhere(&address, "fstat"), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "fstat"), 2);
     assert_int_equal(fail_listening_everywhere(&address, "bind"), 1);
     assert_int_equal(fail_listening_everywhere(&address, "listen"), 1);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "contract/unix_path_fixture.h"
+#include "os/posix/native.h"
 
 // Listening must fail, and leave the very file that is there.
 static void expect_untouched(struct fixture *fixture, int error_wanted)
@@ -403,6 +404,33 @@ static void an_abstract_name_is_the_one_that_others_mean(void **state)
     tf_listener_close(&listener);
 }
 
+// Somebody who may write to the folder can put something else in the place of our fresh socket.
+static void only_a_socket_is_given_permissions(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tofu_address link = contract_address(&fixture->link, "link");
+    struct stat file = {0};
+    file_make(fixture->address.path, "years of work");
+    assert_int_equal(chmod(fixture->address.path, 0600), 0);
+
+    assert_int_equal(tf_native_path_set_mode(fixture->address.path, 0666, &file), EADDRINUSE);
+
+    assert_int_equal(look(fixture->address.path).st_mode & 07777, 0600);
+    assert_int_equal(file.st_ino, 0);
+    assert_int_equal(unlink(fixture->address.path), 0);
+
+    dead_socket_make(fixture, fixture->address.path);
+    mode_t before = look(fixture->address.path).st_mode;
+    assert_int_equal(symlink(fixture->address.path, link.path), 0);
+    assert_int_equal(tf_native_path_set_mode(link.path, 0666, &file), EADDRINUSE);
+    assert_int_equal(look(fixture->address.path).st_mode, before);
+    assert_int_equal(unlink(link.path), 0);
+
+    assert_int_equal(tf_native_path_set_mode(fixture->address.path, 0640, &file), 0);
+    assert_int_equal(look(fixture->address.path).st_mode & 07777, 0640);
+    assert_int_equal(file.st_ino, look(fixture->address.path).st_ino);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -410,6 +438,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_free_path_is_taken_and_given_back),
         CASE(a_dead_socket_is_replaced),
+        CASE(only_a_socket_is_given_permissions),
         CASE(connecting_to_a_dead_socket_fails_but_not_as_not_found),
         CASE(a_live_socket_is_untouched_and_goes_on_serving),
         CASE(a_live_socket_with_a_full_backlog_is_untouched),

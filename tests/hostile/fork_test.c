@@ -172,6 +172,47 @@ static void a_listener_that_a_child_destroys_goes_on_listening(void **state)
     round_trip(link, NULL);
 }
 
+// A child that does nothing but keep what it inherited, until its parent says or is gone.
+static int keep_inherited(void *argument, int tell)
+{
+    const int *parting = argument;
+    char byte = 0;
+    (void)close(parting[1]);
+    (void)tell;
+    return read(parting[0], &byte, 1) == 0 ? 0 : 3;
+}
+
+// The child has copies of all descriptors: what the parent ends must end all the same.
+static void what_the_parent_ends_has_ended_whatever_a_child_keeps(void **state)
+{
+    struct link_fixture *link = *state;
+    char address[TOFU_ADDRESS_BYTES_MAX];
+    struct child child;
+    int parting[2];
+    int peer = link_raw_server(link);
+    int aborted = link_raw_client(link);
+    uint16_t channel = link->server.channel;
+    memcpy(address, link->address, sizeof address);
+    assert_int_equal(pipe2(parting, O_CLOEXEC), 0);
+    child_fork(&child, keep_inherited, parting);
+    (void)close(parting[0]);
+
+    side_send(&link->server, TOFU_BYE_SIGNAL, 1, NULL);
+    side_expect_closed(&link->server, channel, link->hello_id, "channel_closed");
+    link->server.channel = link->listener;
+    side_send(&link->server, TOFU_BYE_SIGNAL, 2, NULL);
+    side_expect_closed(&link->server, link->listener, link->welcome_id, "channel_closed");
+
+    bool is_tcp = link->transport == TOFU_TCP;
+    assert_int_equal(raw_await_end(aborted, NULL), is_tcp ? RAW_RESET : RAW_FIN);
+    side_post(&link->server, side_welcome(&link->server, address));
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
+    link_close_engine(link, link->client.engine);
+    assert_int_equal(raw_await_end(peer, NULL), is_tcp ? RAW_RESET : RAW_FIN);
+    (void)close(parting[1]);
+    assert_int_equal(child_join(&child), 0);
+}
+
 static bool exchange_in_child(const struct side *server, const struct side *client)
 {
     struct tofu_message *message = NULL;
@@ -337,6 +378,11 @@ int main(int argument_count, char **arguments)
         CONNECTED_LINK_TEST(forks_under_load_answer_at_once_and_leave_the_parent_alone),
         {"a listener that a child destroys goes on listening",
          a_listener_that_a_child_destroys_goes_on_listening,
+         set_up_listening,
+         link_tear_down,
+         NULL},
+        {"what the parent ends has ended whatever a child keeps",
+         what_the_parent_ends_has_ended_whatever_a_child_keeps,
          set_up_listening,
          link_tear_down,
          NULL},

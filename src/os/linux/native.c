@@ -3,9 +3,11 @@
 // that no fork in another thread sees a descriptor that it would inherit.
 #include "os/posix/native.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +27,47 @@ int tf_native_socket(int family)
 int tf_native_accept(int listener)
 {
     return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+// To connect to "no address" is Linux's way to break a TCP connection. Unix sockets refuse it, and are ended
+// by a shutdown, as every other stream is.
+void tf_native_break(int descriptor)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    (void)connect(descriptor, &nowhere, sizeof nowhere);
+    (void)shutdown(descriptor, SHUT_RDWR);
+}
+
+static int descriptor_set_mode(int descriptor, mode_t mode)
+{
+    char path[sizeof "/proc/self/fd/" + 3 * sizeof descriptor];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    return fchmodat(AT_FDCWD, path, mode, 0) == 0 ? 0 : errno;
+}
+
+// A descriptor of the path itself stays with the file, so what is looked at is what is changed, whatever
+// somebody puts in its place meanwhile.
+int tf_native_path_set_mode(const char *path, mode_t mode, struct stat *file_out)
+{
+    int descriptor = -1;
+    do {
+        descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    } while (descriptor < 0 && errno == EINTR);
+    if (descriptor < 0) {
+        return errno;
+    }
+    int error = 0;
+    struct stat file;
+    if (fstat(descriptor, &file) != 0) {
+        error = errno;
+    } else if (!S_ISSOCK(file.st_mode) || file.st_uid != geteuid()) {
+        error = EADDRINUSE;
+    } else {
+        *file_out = file;
+        error = (file.st_mode & 07777) == mode ? 0 : descriptor_set_mode(descriptor, mode);
+    }
+    (void)close(descriptor);
+    return error;
 }
 
 int tf_native_pipe(int ends[2])

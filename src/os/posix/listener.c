@@ -214,7 +214,7 @@ void tf_listener_close(struct tf_listener *listener)
         tf_unix_path_remove(listener->address.path, listener->path_device, listener->path_inode);
         listener->path_inode = 0;
     }
-    (void)close((int)listener->socket);
+    tf_socket_close(listener->socket);
     listener->socket = TF_SOCKET_NONE;
     if (listener->reserve >= 0) {
         (void)close((int)listener->reserve);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <tofu/peer.h>
@@ -22,6 +23,13 @@ int tf_native_socket(int family);
 
 /// Accepts a connection, with the same properties. Returns -1 and errno on failure.
 int tf_native_accept(int listener);
+
+/// Ends the connection of a stream socket now, for all processes that have it: a TCP peer gets a reset.
+void tf_native_break(int descriptor);
+
+/// Gives the socket of the user's own that a path leads to, links not followed, the permissions `mode`, and
+/// says which file it is. Returns 0 or the error number: EADDRINUSE if it is something else.
+int tf_native_path_set_mode(const char *path, mode_t mode, struct stat *file_out);
 
 /// Makes a pipe whose two ends are non-blocking and not inherited. Returns 0, or -1 and errno.
 int tf_native_pipe(int ends[2]);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "os/host_scope.h"
 #include "os/posix/native.h"
 #include "os/posix/socket_options.h"
 
@@ -48,8 +49,10 @@ bool tf_endpoint_from_address(const struct tofu_address *address, struct tf_endp
         endpoint_set(endpoint_out, &version_4, sizeof version_4);
         return true;
     }
+    char host[TOFU_HOST_BYTES_MAX + 1];
     struct sockaddr_in6 version_6 = {.sin6_family = AF_INET6, .sin6_port = htons(address->port)};
-    if (inet_pton(AF_INET6, address->host, &version_6.sin6_addr) == 1) {
+    version_6.sin6_scope_id = tf_host_scope_split(address->host, host);
+    if (inet_pton(AF_INET6, host, &version_6.sin6_addr) == 1) {
         endpoint_set(endpoint_out, &version_6, sizeof version_6);
         return true;
     }
@@ -298,12 +301,16 @@ void tf_socket_keep_alive(tf_socket socket)
     (void)setsockopt((int)socket, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
 }
 
+// A child that was forked has the descriptor too, and would keep the connection alive: ending it is said
+// aloud, and not left to the last close.
+//
 // After EINTR the descriptor is gone on Linux and unspecified elsewhere: a second close could hit a
 // descriptor that another thread has just been given.
 void tf_socket_close(tf_socket socket)
 {
     TF_ASSERT(socket != TF_SOCKET_NONE);
 
+    (void)shutdown((int)socket, SHUT_RDWR);
     (void)close((int)socket);
 }
 
@@ -313,6 +320,7 @@ void tf_socket_reset(tf_socket socket)
 
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt((int)socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    tf_native_break((int)socket);
     (void)close((int)socket);
 }
 

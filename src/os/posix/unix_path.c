@@ -74,19 +74,6 @@ static int path_bind(int descriptor, const char *path)
     return bind(descriptor, generic, address_size) == 0 ? 0 : errno;
 }
 
-// Gives the path its permissions if the umask took some away; nobody can connect yet. The link that
-// somebody could put in its place is not followed.
-static int path_set_mode(const char *path, mode_t mode, struct stat *file_out)
-{
-    if (lstat(path, file_out) != 0) {
-        return errno;
-    }
-    if ((file_out->st_mode & 07777) == mode) {
-        return 0;
-    }
-    return fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
-}
-
 void tf_unix_path_remove(const char *path, uint64_t device, uint64_t inode)
 {
     struct stat now;
@@ -101,18 +88,19 @@ void tf_unix_path_remove(const char *path, uint64_t device, uint64_t inode)
 static int path_listen(int descriptor, const char *path, mode_t mode, struct stat *file_out)
 {
     // Where the system takes the mode from the socket (Linux), the file is never more open than asked,
-    // and mostly right from its first moment. Elsewhere this fails and path_set_mode() does it all.
+    // and mostly right from its first moment. Elsewhere this fails and the next step does it all.
     (void)fchmod(descriptor, mode);
 
     int error = path_bind(descriptor, path);
     if (error != 0) {
         return error;
     }
-    error = path_set_mode(path, mode, file_out);
+    // The umask may have taken some permissions away; nobody can connect yet.
+    error = tf_native_path_set_mode(path, mode, file_out);
     if (error == 0 && listen(descriptor, SOMAXCONN) != 0) {
         error = errno;
     }
-    if (error != 0) {
+    if (error != 0 && (file_out->st_ino != 0 || lstat(path, file_out) == 0)) {
         tf_unix_path_remove(path, (uint64_t)file_out->st_dev, (uint64_t)file_out->st_ino);
     }
     return error;
