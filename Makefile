@@ -10,8 +10,8 @@
 #   make bench      what the statistics cost
 #   make test-windows   the tests as Windows programs, cross-built and run under Wine
 #   make demo-windows   the main job, with the tool for Windows under Wine
-#   make hostile    hostile peers, by the clock: wants a quiet machine
-#   make torture    each system call fails in turn: a quarter of an hour
+#   make hostile    hostile peers and systems        make torture  each system call fails in turn
+#   make latency    how long honest clients wait under attack: wants a machine of its own
 #   make install    install it (PREFIX, DESTDIR)     make clean    remove build/
 #
 # A target that needs something not installed installs it first (scripts/bootstrap).
@@ -46,16 +46,20 @@ bench: bootstrap
 	@bench/measure_stats build/release
 
 hostile: bootstrap
-	@scripts/test debug --label-regex hostile
+	@TOFU_TEST_RESULTS=junit-hostile scripts/test debug --label-regex hostile --label-exclude latency
 
+latency: bootstrap
+	@TOFU_TEST_RESULTS=junit-latency scripts/test release --label-regex latency
+
+# Most of a sweep is waiting for deadlines, so more of them than processors go at a time.
 torture: bootstrap
-	@scripts/test debug --label-regex sweep
+	@TOFU_TEST_RESULTS=junit-torture scripts/test debug --label-regex sweep --parallel 6
 
 asan: bootstrap
-	@scripts/test asan --label-exclude 'sweep|hostile'
+	@scripts/test asan --label-exclude 'sweep|latency'
 
 tsan: bootstrap
-	@scripts/test tsan --label-exclude 'torture|hostile'
+	@scripts/test tsan --label-exclude 'torture|latency'
 
 repeat: bootstrap
 	@scripts/test debug --label-exclude 'sweep|hostile' --repeat until-fail:$(N)

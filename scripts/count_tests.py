@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Sums up test runs: count_tests.py BUILD_FOLDER...
 
-Reads the junit.xml that CTest left in each folder and prints `N passed, N failed, N skipped`. A
-folder without results, or without tests, is an error: nothing was shown there.
+Reads what CTest left in each folder, junit.xml and junit-*.xml beside it, and prints `N passed, N failed,
+N skipped`. A folder without results, or a run without tests, is an error: nothing was shown there.
 """
 import pathlib
 import sys
@@ -17,16 +17,17 @@ def main(folders: list[str]) -> int:
         if not results.is_file():
             print(f"count_tests: {folder} has no results", file=sys.stderr)
             return 2
-        suite = xml.etree.ElementTree.parse(results).getroot()
-        tests, failures, skips, disabled = (
-            int(suite.attrib[name]) for name in ("tests", "failures", "skipped", "disabled")
-        )
-        if tests == 0:
-            print(f"count_tests: {folder} ran no test", file=sys.stderr)
-            return 2
-        passed += tests - failures - skips - disabled
-        failed += failures
-        skipped += skips + disabled
+        for run in [results, *sorted(results.parent.glob("junit-*.xml"))]:
+            suite = xml.etree.ElementTree.parse(run).getroot()
+            tests, failures, skips, disabled = (
+                int(suite.attrib[name]) for name in ("tests", "failures", "skipped", "disabled")
+            )
+            if tests == 0:
+                print(f"count_tests: {run} ran no test", file=sys.stderr)
+                return 2
+            passed += tests - failures - skips - disabled
+            failed += failures
+            skipped += skips + disabled
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not folders else 0
 

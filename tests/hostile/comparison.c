@@ -55,7 +55,7 @@ static double median(double *values, size_t count)
     return values[count / 2];
 }
 
-void comparison_judge(struct comparison *comparison)
+double comparison_print(struct comparison *comparison)
 {
     double ratios[COMPARISON_ROUNDS_MAX];
     size_t count = comparison->round_count;
@@ -76,6 +76,12 @@ void comparison_judge(struct comparison *comparison)
         ratios[count - 1],
         count,
         comparison->trip_count);
+    return ratio;
+}
+
+void comparison_judge(struct comparison *comparison)
+{
+    double ratio = comparison_print(comparison);
     if (!is_judged()) {
         print_message("not judged: poll(2), or a build that costs more than what users get\n");
     } else if (!is_urgent) {

@@ -38,6 +38,9 @@ void comparison_add(
 /// builds with assertions and sanitizers), or when the system does not let us be urgent.
 void comparison_judge(struct comparison *comparison);
 
+/// Prints the medians, and returns the median of the ratios: for what is no promise.
+double comparison_print(struct comparison *comparison);
+
 /// Makes the honest threads urgent, for one half of a round. The attackers were made before.
 void comparison_begin_half(void);
 void comparison_end_half(void);

@@ -294,69 +294,6 @@ static void an_engine_destroyed_ends_a_shutdown_that_waits(void **state)
     print_message("%llu rounds, every byte back\n", (unsigned long long)rounds);
 }
 
-#define CONNECTS_MAX 50
-
-static char deaf_address[TOFU_ADDRESS_BYTES_MAX];
-
-static void connect_until_told(void *argument)
-{
-    struct actor *actor = argument;
-    do {
-        struct tofu_message *message = NULL;
-        actor->last = tofu_engine_get(actor->engine, TOFU_ALWAYS, &message);
-        if (actor->last != TOFU_OK) {
-            return;
-        }
-        tofu_message_header(message)->opcode = TOFU_HELLO_REQUEST;
-        actor->last = tofu_message_connect_to(message, deaf_address);
-        if (actor->last == TOFU_OK) {
-            actor->last = tofu_group_post(actor->group, &message, NULL);
-        }
-        tofu_engine_put(actor->engine, &message);
-        atomic_fetch_add(&actor->progress, 1);
-    } while (actor->last == TOFU_OK && atomic_load(&actor->progress) < CONNECTS_MAX);
-}
-
-// Each round meets another moment.
-static void spin(uint64_t interval_ns)
-{
-    uint64_t end_ns = test_now() + interval_ns;
-    while (test_now() < end_ns) {
-        // The other threads go on.
-    }
-}
-
-// All three at once: whatever opens while the engine is destroyed, and whichever of the two is first, the
-// shutdown waits for none of the peers, which would never answer it.
-static void an_engine_destroyed_at_the_first_moment_of_a_shutdown_waits_for_nobody(void **state)
-{
-    struct link_fixture *link = *state;
-    uint64_t rounds = scaled("rounds", ROUNDS / 4);
-    uint64_t told = 0;
-    bool is_tcp = link->transport == TOFU_TCP;
-    int deaf = raw_listen(is_tcp, link->directory, "deaf", 1000, deaf_address);
-    for (uint64_t round = 0; round < rounds; round++) {
-        link_open_server(link, NULL);
-        actor_start(&posters[0], connect_until_told, &link->server);
-        await_progress(&posters[0], 1);
-        actor_start(&waiters[0], shut_down, &link->server);
-        spin(round % 16 * 5000);
-        uint64_t start_ns = test_now();
-
-        link_close_engine(link, link->server.engine);
-
-        worker_join(&waiters[0].worker);
-        worker_join(&posters[0].worker);
-        assert_true(test_now() - start_ns < MACHINE_SLACK_NS);
-        told += waiters[0].last == TOFU_SHUTDOWN_STARTED ? 1 : 0;
-    }
-    print_message(
-        "%llu rounds: the shutdown was late in %llu, every byte back\n",
-        (unsigned long long)rounds,
-        (unsigned long long)told);
-    raw_close(deaf);
-}
-
 static _Atomic(struct tofu_group *) current_group;
 static atomic_bool is_over;
 
@@ -428,7 +365,6 @@ int main(void)
         LINK_TEST(an_engine_destroyed_wakes_who_waits),
         LINK_TEST(an_engine_destroyed_wakes_who_waits_for_a_message),
         LINK_TEST(an_engine_destroyed_ends_a_shutdown_that_waits),
-        LINK_TEST(an_engine_destroyed_at_the_first_moment_of_a_shutdown_waits_for_nobody),
         LINK_TEST(stale_groups_answer_while_others_come_and_go),
     };
     return LINK_RUN(tests, LINK_BOTH | LINK_TCP_ONE_ENGINE);

@@ -131,7 +131,7 @@ static void drip_until_all_ended(void)
 static void a_frame_that_drips_ends_at_its_deadline_though_bytes_keep_coming(void **state)
 {
     struct link_fixture *link = *state;
-    uint64_t timeout_ns = 400 * MILLISECOND_NS;
+    uint64_t timeout_ns = SECOND_NS;
     const struct tofu_options options = {.frame_timeout_ns = timeout_ns};
     link_open_server(link, &options);
     open_drips(link, DRIPS_MAX, RAW_REQUEST);
@@ -152,7 +152,7 @@ static void a_frame_that_drips_ends_at_its_deadline_though_bytes_keep_coming(voi
 static void a_hello_that_drips_ends_at_the_hello_deadline_and_nobody_is_told(void **state)
 {
     struct link_fixture *link = *state;
-    uint64_t timeout_ns = 400 * MILLISECOND_NS;
+    uint64_t timeout_ns = SECOND_NS;
     const struct tofu_options options = {.hello_timeout_ns = timeout_ns};
     link_open_server(link, &options);
     open_drips(link, DRIPS_MAX, RAW_HELLO_REQUEST);

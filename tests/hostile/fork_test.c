@@ -108,16 +108,20 @@ static void drain(void *argument)
     }
 }
 
+// What is taken makes room for more, so it is over when there is nothing and the engine has come to rest.
 static void take_rest(const struct side *side)
 {
-    for (;;) {
+    size_t taken_count = 0;
+    do {
+        taken_count = 0;
+        await_quiet(side);
         struct tofu_message *message = NULL;
-        assert_status(TOFU_OK, tofu_group_wait(side->group, TEST_SILENCE_NS, &message));
-        if (message == NULL) {
-            return;
-        }
-        side_put(side, message);
-    }
+        do {
+            assert_status(TOFU_OK, tofu_group_wait(side->group, 0, &message));
+            taken_count += message != NULL ? 1 : 0;
+            side_put(side, message);
+        } while (message != NULL);
+    } while (taken_count > 0);
 }
 
 static void forks_under_load_answer_at_once_and_leave_the_parent_alone(void **state)
@@ -289,6 +293,12 @@ static void a_childs_own_engine_works_beside_the_inherited_one(void **state)
     struct inheritance inherited = {
         link->client, side_message(&link->client, TOFU_SIGNAL, 5, "inherited")};
     struct child child;
+    const char *sanitizer = getenv("TOFU_SANITIZE");
+    if (sanitizer != NULL && strcmp(sanitizer, "thread") == 0) {
+        side_put(&link->client, inherited.message);
+        print_message("skipped: ThreadSanitizer cannot follow threads that a forked child makes\n");
+        skip();
+    }
 
     child_fork(&child, use_own_engine, &inherited);
 

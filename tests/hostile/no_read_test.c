@@ -22,6 +22,13 @@ static struct tofu_message *numbered(const struct side *side, uint64_t id)
     return message;
 }
 
+static struct tofu_channel_stats channel_stats(const struct side *side)
+{
+    struct tofu_channel_stats stats = {.struct_size = sizeof stats};
+    assert_status(TOFU_OK, tofu_channel_stats(side->group, side->channel, &stats));
+    return stats;
+}
+
 // Posts until the queue stays full though the engine has written all that the kernel takes.
 static uint64_t post_until_full(const struct side *side)
 {
@@ -29,23 +36,20 @@ static uint64_t post_until_full(const struct side *side)
     for (;;) {
         struct tofu_message *message = numbered(side, count + 1);
         enum tofu_status status = tofu_group_post(side->group, &message, NULL);
+        uint64_t sent_before = channel_stats(side).messages_sent;
         if (status == TOFU_QUEUE_FULL) {
             status = tofu_group_post_within(side->group, &message, 100 * MILLISECOND_NS, NULL);
         }
-        if (status != TOFU_OK) {
+        if (status == TOFU_OK) {
+            count++;
+        } else if (channel_stats(side).messages_sent == sent_before) {
             assert_status(TOFU_TIMED_OUT, status);
             side_expect_refusal(side, message, TOFU_QUEUE_FULL);
             return count;
+        } else {
+            side_put(side, message); // The engine is slow, not stuck.
         }
-        count++;
     }
-}
-
-static struct tofu_channel_stats channel_stats(const struct side *side)
-{
-    struct tofu_channel_stats stats = {.struct_size = sizeof stats};
-    assert_status(TOFU_OK, tofu_channel_stats(side->group, side->channel, &stats));
-    return stats;
 }
 
 // Counters move a moment after what they count.

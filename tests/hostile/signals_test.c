@@ -24,8 +24,8 @@
 
 static atomic_uint_fast64_t signal_count;
 static atomic_uint_fast64_t stray_count; ///< signals that a thread of an engine had to handle
-static int server_thread;
-static int client_thread;
+static atomic_int server_thread;
+static atomic_int client_thread;
 static struct sigaction old_alarm;
 static struct sigaction old_user;
 
