@@ -12,8 +12,7 @@ enum {
     AFD_IOCTL_POLL = 0x00012024,
     AFD_RECEIVE = 0x001,
     AFD_DISCONNECT = 0x008,
-    AFD_ABORT = 0x010,
-    NT_EXTENDED_HANDLES = 64
+    AFD_ABORT = 0x010
 };
 
 /// The request and the answer of an AFD_POLL on one socket; its layout is the kernel's.
@@ -27,26 +26,6 @@ struct afd_poll {
 };
 _Static_assert(sizeof(struct afd_poll) == 32, "as on x86_64");
 
-/// One handle of any process; its layout is the kernel's.
-struct nt_handle {
-    void *object;
-    ULONG_PTR process_id;
-    ULONG_PTR value;
-    ULONG access;
-    USHORT trace;
-    USHORT type;
-    ULONG attributes;
-    ULONG reserved;
-};
-
-struct nt_handles {
-    ULONG_PTR count;
-    ULONG_PTR reserved;
-    struct nt_handle entries[];
-};
-
-typedef NTSTATUS(NTAPI *nt_query_system_information)(
-    int kind, void *output, ULONG output_bytes, ULONG *needed_bytes_out);
 typedef NTSTATUS(NTAPI *nt_device_io_control_file)(
     HANDLE file,
     HANDLE event,
