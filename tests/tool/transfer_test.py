@@ -508,6 +508,18 @@ def names_and_files_of_posix_that_cannot_be_sent_are_named(context: Context) -> 
 
 
 @case
+@only_on_posix("Windows has no files that are made up as they are read")
+def a_file_that_does_not_know_its_size_is_not_sent_as_an_empty_one(context: Context) -> None:
+    receiver = Receiver(context)
+
+    result = context.run("send", receiver.addresses[0], "/proc/self/status", code=1)
+
+    contains(result.err, "it is longer than its size says")
+    receiver.expect()
+    receiver.end()
+
+
+@case
 def a_folder_that_cannot_be_used_is_named(context: Context) -> None:
     listen = ["receive", "--listen", "tcp://127.0.0.1:0"]
     expect_complaint(context, *listen, words="receive needs one FOLDER")

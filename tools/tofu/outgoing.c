@@ -131,7 +131,16 @@ bool outgoing_is_unchanged(struct outgoing *file)
     if (!reader_look_again(&file->reader, &is_unchanged, &fault)) {
         return fail(file, fault.text);
     }
-    return is_unchanged || fail(file, "it changed while it was sent");
+    if (!is_unchanged) {
+        return fail(file, "it changed while it was sent");
+    }
+    // Files that are made up as they are read, as in /proc, do not know their size.
+    char beyond = 0;
+    size_t count = 0;
+    if (!reader_read(&file->reader, &beyond, sizeof beyond, &count, &fault)) {
+        return fail(file, fault.text);
+    }
+    return count == 0 || fail(file, "it is longer than its size says");
 }
 
 void outgoing_close(struct outgoing *file)
