@@ -41,7 +41,7 @@ static void consume(
     enum tofu_status reason)
 {
     struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
-    tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
+    tf_slot_unload(slot, 1, tf_message_wire_bytes(message));
     tf_pool_put(reactor->pool, message);
     enum tf_ending how = reason == TOFU_OK ? TF_ENDING_CLOSE : TF_ENDING_RESET;
     tf_ending_begin(reactor, channel, reason, NULL, how);

@@ -87,8 +87,7 @@ static enum tofu_status choose_number(struct tf_channel_table *table, uint16_t *
         if (page == NULL) {
             return TOFU_ALLOCATION_FAILED;
         }
-        atomic_store_explicit(
-            &table->pages[number / TF_SLOTS_PER_PAGE], page, memory_order_release);
+        atomic_store(&table->pages[number / TF_SLOTS_PER_PAGE], page);
     }
     table->next_fresh++;
     *number_out = number;
@@ -154,6 +153,20 @@ void tf_table_remove(struct tf_channel_table *table, uint16_t number)
     table->last_free = number;
     table->channel_count--;
     tf_mutex_unlock(&table->lock);
+}
+
+void tf_table_wake_posters(struct tf_channel_table *table)
+{
+    if (atomic_load(&table->waiting_posters) == 0) {
+        return; // The slots of many channels are megabytes.
+    }
+    for (size_t i = 0; i < TF_SLOTS_PER_PAGE; i++) {
+        // The posters of a page that is made meanwhile look at what made us come here themselves.
+        struct tf_slot *page = atomic_load(&table->pages[i]);
+        for (size_t j = 0; page != NULL && j < TF_SLOTS_PER_PAGE; j++) {
+            tf_event_count_notify(&page[j].room);
+        }
+    }
 }
 
 struct tf_slot_state tf_slot_state(struct tf_slot *slot)
@@ -231,13 +244,12 @@ bool tf_slot_load(struct tf_slot *slot, uint64_t bytes, uint64_t messages_max, u
     return true;
 }
 
-void tf_slot_unload(
-    struct tf_channel_table *table, struct tf_slot *slot, uint64_t messages, uint64_t bytes)
+void tf_slot_unload(struct tf_slot *slot, uint64_t messages, uint64_t bytes)
 {
     TF_ASSERT(atomic_load(&slot->load) >= messages * LOAD_MESSAGE + bytes);
 
     atomic_fetch_sub(&slot->load, messages * LOAD_MESSAGE + bytes);
-    tf_event_count_notify(&table->room);
+    tf_event_count_notify(&slot->room);
 }
 
 bool tf_slot_is_loaded(struct tf_slot *slot)

@@ -41,6 +41,7 @@ struct tf_slot_state {
 struct tf_slot {
     _Atomic uint64_t state;     ///< struct tf_slot_state, packed
     _Atomic uint64_t load;      ///< messages and bytes accepted and without a fate
+    struct tf_event_count room; ///< load was taken away
     struct tf_channel *channel; ///< the I/O thread's, once it took the opening message
     struct tf_channel_counters counters;
     uint16_t next_free; ///< under the table's lock
@@ -53,7 +54,7 @@ struct tf_channel_table {
     uint64_t channels_max;
 
     _Atomic(struct tf_slot *) pages[TF_SLOTS_PER_PAGE]; ///< made as numbers are first used
-    struct tf_event_count room;                         ///< load was taken away
+    _Atomic uint32_t waiting_posters;                   ///< for room in any slot
 
     struct tf_mutex lock;
     uint32_t next_fresh; ///< the lowest number never used
@@ -81,6 +82,10 @@ TOFU_NODISCARD enum tofu_status tf_table_add(
 /// Gives a closed number without load back. Threads: any.
 void tf_table_remove(struct tf_channel_table *table, uint16_t number);
 
+/// Wakes the posters that wait for room in any slot, because something else ends their wait; a poster
+/// counts itself in `waiting_posters` before it enters the slot's event count. Threads: any.
+void tf_table_wake_posters(struct tf_channel_table *table);
+
 /// Returns the slot of any number, or NULL if it was never used. Threads: any.
 struct tf_slot *tf_table_slot(struct tf_channel_table *table, uint16_t number);
 
@@ -104,9 +109,8 @@ void tf_slot_close(struct tf_slot *slot);
 /// one of them and is not 0.
 bool tf_slot_load(struct tf_slot *slot, uint64_t bytes, uint64_t messages_max, uint64_t bytes_max);
 
-/// Takes messages from the load, and wakes posters that wait for room. Threads: any.
-void tf_slot_unload(
-    struct tf_channel_table *table, struct tf_slot *slot, uint64_t messages, uint64_t bytes);
+/// Takes messages from the load, and wakes posters that wait for room in this slot. Threads: any.
+void tf_slot_unload(struct tf_slot *slot, uint64_t messages, uint64_t bytes);
 
 bool tf_slot_is_loaded(struct tf_slot *slot);
 

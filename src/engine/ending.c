@@ -22,7 +22,7 @@ void tf_ending_return_message(
 {
     struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
     enum tf_side side = tf_slot_state(slot).side;
-    tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
+    tf_slot_unload(slot, 1, tf_message_wire_bytes(message));
     if (is_consumed(message, side)) {
         tf_pool_put(reactor->pool, message);
     } else {

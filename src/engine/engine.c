@@ -267,7 +267,7 @@ static enum tofu_status shut_down(
         // Nothing is left to end after an earlier shutdown, or when the poller failed.
         return state == TF_ENGINE_SHUTTING_DOWN ? TOFU_NOT_ALLOWED : TOFU_OK;
     }
-    tf_event_count_notify(&engine->table.room);
+    tf_table_wake_posters(&engine->table);
     bool is_graceful = say_bye_and_wait(engine, timeout_ns, report_out);
     atomic_store(&engine->state, TF_ENGINE_ENDED);
     tf_engine_stop_mailboxes(engine, TOFU_SHUTDOWN_STARTED);

@@ -169,7 +169,7 @@ void tf_group_close(struct tofu_group *group)
     tf_gate_close(&group->gate);
     tf_mailbox_stop(&group->mailbox, TOFU_SHUTDOWN_STARTED);
     // Posters that wait for room look at the gate again.
-    tf_event_count_notify(&group->engine->table.room);
+    tf_table_wake_posters(&group->engine->table);
 }
 
 // What remains of a group when nobody is inside and its channels have ended.

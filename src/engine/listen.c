@@ -17,7 +17,7 @@ static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channe
 {
     struct tofu_message *message = tf_message_queue_take(&channel->writer.queue);
     struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
-    tf_slot_unload(reactor->table, slot, 1, tf_message_wire_bytes(message));
+    tf_slot_unload(slot, 1, tf_message_wire_bytes(message));
     tf_message_set_listen_on(message, &channel->listener->address);
     tf_notices_return(reactor, message, TOFU_OK);
 }

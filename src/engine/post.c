@@ -238,7 +238,7 @@ static enum tofu_status post_on_channel(
     }
     if (status != TOFU_OK) {
         // The closing notice of this channel may wait for this load to go.
-        tf_slot_unload(&engine->table, slot, 1, tf_message_wire_bytes(message));
+        tf_slot_unload(slot, 1, tf_message_wire_bytes(message));
         tf_reactor_wake(&engine->reactor);
         return status;
     }
@@ -299,7 +299,10 @@ static enum tofu_status post_when_room(
     uint64_t deadline_ns,
     struct tofu_header *accepted_out)
 {
-    struct tf_event_count *room = &group->engine->table.room;
+    struct tf_channel_table *table = &group->engine->table;
+    // Each slot has waiters of its own: those of a peer that takes nothing cost the others nothing.
+    struct tf_event_count *room = &tf_table_slot(table, (*message)->header.channel)->room;
+    atomic_fetch_add(&table->waiting_posters, 1);
     uint32_t count = tf_event_count_enter(room);
     enum tofu_status status = TOFU_QUEUE_FULL;
     for (;;) {
@@ -314,6 +317,7 @@ static enum tofu_status post_when_room(
         count = tf_event_count_park(room, count, deadline_ns);
     }
     tf_event_count_leave(room);
+    atomic_fetch_sub(&table->waiting_posters, 1);
     return status;
 }
 

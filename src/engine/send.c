@@ -37,7 +37,7 @@ static void finish_messages(
     }
     if (count > 0) {
         struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
-        tf_slot_unload(reactor->table, slot, count, bytes);
+        tf_slot_unload(slot, count, bytes);
         tf_count(&slot->counters.messages_sent, count);
         tf_count(&slot->counters.bytes_sent, bytes);
         tf_count(&channel->group->counters.messages_sent, count);

@@ -80,7 +80,7 @@ static bool post_once(void *context)
     if (is_same_life(slot, life->ticket)) {
         atomic_fetch_add(&life->accepted_count, 1);
     } else {
-        tf_slot_unload(&table, slot, 1, MESSAGE_BYTES);
+        tf_slot_unload(slot, 1, MESSAGE_BYTES);
     }
     return true;
 }
@@ -96,7 +96,7 @@ static void take_accepted(struct life *life, uint32_t *taken)
 {
     struct tf_slot *slot = tf_table_slot(&table, life->number);
     while (*taken < atomic_load(&life->accepted_count)) {
-        tf_slot_unload(&table, slot, 1, MESSAGE_BYTES);
+        tf_slot_unload(slot, 1, MESSAGE_BYTES);
         (*taken)++;
     }
 }
@@ -349,13 +349,13 @@ static bool load_when_room(void *context)
 {
     struct poster *own = context;
     uint64_t begin_ns = tf_clock_now();
-    uint32_t count = tf_event_count_enter(&table.room);
+    uint32_t count = tf_event_count_enter(&own->slot->room);
     bool is_loaded = tf_slot_load(own->slot, MESSAGE_BYTES, 1, UINT64_MAX);
     while (!is_loaded && tf_clock_now() < own->deadline_ns) {
-        count = tf_event_count_park(&table.room, count, own->deadline_ns);
+        count = tf_event_count_park(&own->slot->room, count, own->deadline_ns);
         is_loaded = tf_slot_load(own->slot, MESSAGE_BYTES, 1, UINT64_MAX);
     }
-    tf_event_count_leave(&table.room);
+    tf_event_count_leave(&own->slot->room);
     own->loaded += is_loaded ? 1 : 0;
     own->was_woken = own->was_woken && was_woken(begin_ns);
     return is_loaded && own->was_woken && own->loaded < HAND_OVER_COUNT;
@@ -373,7 +373,7 @@ static void a_poster_that_waits_for_room_is_woken(void **state)
 
     while (unloaded < HAND_OVER_COUNT && go_on_until(poster.deadline_ns)) {
         if (tf_slot_is_loaded(slot)) {
-            tf_slot_unload(&table, slot, 1, MESSAGE_BYTES);
+            tf_slot_unload(slot, 1, MESSAGE_BYTES);
             unloaded++;
         }
     }
@@ -400,7 +400,7 @@ static bool load_and_unload(void *context)
 {
     struct loader *own = context;
     if (tf_slot_load(own->slot, MESSAGE_BYTES, LOADER_COUNT, UINT64_MAX)) {
-        tf_slot_unload(&table, own->slot, 1, MESSAGE_BYTES);
+        tf_slot_unload(own->slot, 1, MESSAGE_BYTES);
     } else {
         own->was_refused = true;
     }
@@ -463,7 +463,7 @@ static void a_load_that_is_refused_never_shows(void **state)
         all_fit = tf_slot_load(slot, 1, 2, 100) && all_fit;
         tf_slot_read_load(slot, &messages, &bytes);
         all_seen_right = all_seen_right && messages == 2 && bytes == 2;
-        tf_slot_unload(&table, slot, 1, 1);
+        tf_slot_unload(slot, 1, 1);
     }
 
     atomic_store(&refused.must_end, 1);

@@ -329,7 +329,7 @@ static void a_closed_slot_keeps_its_life_until_its_load_is_gone(void **state)
     assert_false(slot_state.is_open);
     assert_int_equal(slot_state.ticket, own->ticket);
     assert_true(tf_slot_is_loaded(own->slot));
-    tf_slot_unload(&own->table, own->slot, 1, 100);
+    tf_slot_unload(own->slot, 1, 100);
     assert_false(tf_slot_is_loaded(own->slot));
     tf_table_remove(&own->table, own->number);
 }
@@ -401,10 +401,53 @@ static void loads_add_up_and_go_again(void **state)
     assert_true(tf_slot_load(own->slot, 20, UINT64_MAX, UINT64_MAX));
     assert_load(own, 3, 131122);
 
-    tf_slot_unload(&own->table, own->slot, 2, 131102);
+    tf_slot_unload(own->slot, 2, 131102);
     assert_load(own, 1, 20);
-    tf_slot_unload(&own->table, own->slot, 1, 20);
+    tf_slot_unload(own->slot, 1, 20);
     assert_load(own, 0, 0);
+}
+
+// Many may wait for a peer that takes nothing; the messages of others must not wake them each time.
+static void only_those_who_wait_for_this_slot_are_woken(void **state)
+{
+    struct fixture *own = *state;
+    add(own);
+    struct tf_slot *other = own->slot;
+    add(own);
+    assert_true(tf_slot_load(own->slot, 16, UINT64_MAX, UINT64_MAX));
+    assert_true(tf_slot_load(other, 16, UINT64_MAX, UINT64_MAX));
+    uint32_t count = tf_event_count_enter(&own->slot->room);
+
+    tf_slot_unload(other, 1, 16);
+    assert_int_equal(atomic_load(&own->slot->room.count), count);
+    tf_slot_unload(own->slot, 1, 16);
+    assert_int_not_equal(atomic_load(&own->slot->room.count), count);
+
+    tf_event_count_leave(&own->slot->room);
+}
+
+static void who_waits_is_woken_in_every_page_of_slots(void **state)
+{
+    struct fixture *own = *state;
+    struct tf_slot *slots[2];
+    uint32_t counts[2];
+    add(own);
+    slots[0] = own->slot;
+    for (int i = 0; i < TF_SLOTS_PER_PAGE; i++) {
+        add(own);
+    }
+    slots[1] = own->slot;
+    for (int i = 0; i < 2; i++) {
+        atomic_fetch_add(&own->table.waiting_posters, 1);
+        counts[i] = tf_event_count_enter(&slots[i]->room);
+    }
+
+    tf_table_wake_posters(&own->table);
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_not_equal(atomic_load(&slots[i]->room.count), counts[i]);
+        tf_event_count_leave(&slots[i]->room);
+    }
 }
 
 static void the_message_limit_is_the_number_that_fits(void **state)
@@ -418,7 +461,7 @@ static void the_message_limit_is_the_number_that_fits(void **state)
     assert_false(tf_slot_load(own->slot, 16, 3, UINT64_MAX));
 
     assert_load(own, 3, 48);
-    tf_slot_unload(&own->table, own->slot, 1, 16);
+    tf_slot_unload(own->slot, 1, 16);
     assert_true(tf_slot_load(own->slot, 16, 3, UINT64_MAX));
 }
 
@@ -465,7 +508,6 @@ static void the_longest_queue_is_counted_right(void **state)
     assert_load(
         own, TF_QUEUED_MESSAGES_LIMIT, TF_QUEUED_MESSAGES_LIMIT * (uint64_t)TF_MESSAGE_BYTES_MAX);
     tf_slot_unload(
-        &own->table,
         own->slot,
         TF_QUEUED_MESSAGES_LIMIT,
         TF_QUEUED_MESSAGES_LIMIT * (uint64_t)TF_MESSAGE_BYTES_MAX);
@@ -496,6 +538,8 @@ int main(void)
         TEST(what_the_rules_forbid_moves_nothing),
         TEST(crossing_byes_end_a_session_in_either_order),
         TEST(loads_add_up_and_go_again),
+        TEST(only_those_who_wait_for_this_slot_are_woken),
+        TEST(who_waits_is_woken_in_every_page_of_slots),
         TEST(the_message_limit_is_the_number_that_fits),
         TEST(the_byte_limit_is_the_number_that_fits),
         TEST(an_empty_queue_takes_any_message),
