@@ -147,6 +147,8 @@ static void forks_under_load_answer_at_once_and_leave_the_parent_alone(void **st
     for (size_t i = 0; i < THREADS; i++) {
         worker_join(&workers[i]);
     }
+    // What the client has not sent yet is on its way when the client has come to rest.
+    await_quiet(&link->client);
     take_rest(&link->server);
     take_rest(&link->client);
     print_message(

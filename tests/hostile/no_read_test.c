@@ -38,6 +38,7 @@ static uint64_t post_until_full(const struct side *side)
         enum tofu_status status = tofu_group_post(side->group, &message, NULL);
         uint64_t sent_before = channel_stats(side).messages_sent;
         if (status == TOFU_QUEUE_FULL) {
+            await_quiet(side);
             status = tofu_group_post_within(side->group, &message, 100 * MILLISECOND_NS, NULL);
         }
         if (status == TOFU_OK) {
