@@ -15,6 +15,10 @@ static struct {
     uint64_t hash;
     uint64_t now_ns;
     bool is_quiet;
+    bool is_smooth; ///< but for the departures
+    const uint32_t *departures;
+    uint32_t departure_count;
+    uint32_t decisions;
 } run;
 
 void nt_chance_begin(uint64_t seed)
@@ -24,6 +28,33 @@ void nt_chance_begin(uint64_t seed)
     run.hash = UINT64_C(0xCBF29CE484222325);
     run.now_ns = TF_SECOND;
     run.is_quiet = false;
+    run.is_smooth = false;
+}
+
+void nt_chance_begin_smooth(const uint32_t *departures, uint32_t departure_count)
+{
+    nt_chance_begin(0);
+    run.is_smooth = true;
+    run.departures = departures;
+    run.departure_count = departure_count;
+    run.decisions = 0;
+}
+
+uint32_t nt_chance_decisions(void)
+{
+    return run.decisions;
+}
+
+// Says whether the run departs from the smooth one at the next decision.
+static bool departs(void)
+{
+    uint32_t decision = run.decisions++;
+    for (uint32_t i = 0; i < run.departure_count; i++) {
+        if (run.departures[i] == decision) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void nt_chance_set_command(const char *command)
@@ -58,12 +89,15 @@ static uint64_t next_number(void)
 
 uint64_t nt_world_below(uint64_t limit)
 {
-    return next_number() % limit;
+    return run.is_smooth ? 0 : next_number() % limit;
 }
 
 bool nt_world_chance(uint32_t rate)
 {
-    return !run.is_quiet && next_number() % 1000 < rate;
+    if (run.is_quiet) {
+        return false;
+    }
+    return run.is_smooth ? departs() : next_number() % 1000 < rate;
 }
 
 bool nt_world_is_short(void)
@@ -96,7 +130,14 @@ void nt_world_fail(const char *format, ...)
     (void)fprintf(stderr, "seed %llu: ", (unsigned long long)run.seed);
     (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
-    (void)fprintf(stderr, "\nreplay: %s --seed %llu\n", run.command, (unsigned long long)run.seed);
+    (void)fprintf(stderr, "\nreplay: %s", run.command);
+    if (!run.is_smooth) {
+        (void)fprintf(stderr, " --seed %llu", (unsigned long long)run.seed);
+    }
+    for (uint32_t i = 0; run.is_smooth && i < run.departure_count; i++) {
+        (void)fprintf(stderr, " %u", (unsigned)run.departures[i]);
+    }
+    (void)fprintf(stderr, "\n");
     (void)fflush(NULL);
     _Exit(1);
 }

@@ -9,6 +9,13 @@
 /// Begins a run. The same seed makes the same choices.
 void nt_chance_begin(uint64_t seed);
 
+/// Begins a run without a seed: everything goes smoothly, but for the decisions with these numbers,
+/// ascending, counted from 0.
+void nt_chance_begin_smooth(const uint32_t *departures, uint32_t departure_count);
+
+/// Returns how many decisions the run has had so far.
+uint32_t nt_chance_decisions(void);
+
 /// From now on nothing goes wrong: nt_world_chance() says no.
 void nt_chance_be_quiet(void);
 bool nt_chance_is_quiet(void);

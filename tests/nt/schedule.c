@@ -390,26 +390,21 @@ static void add_counts(struct schedule_totals *totals)
     totals->counts.refusals += counts->refusals;
 }
 
-uint64_t schedule_run(uint64_t seed, struct schedule_totals *totals)
+static void begin(struct schedule_totals *totals)
 {
     memset(&application, 0, sizeof application);
     application.totals = totals;
-    nt_chance_begin(seed);
     nt_kernel_begin();
     models_begin();
     for (uint32_t i = 0; i < PLACES_MAX; i++) {
         application.places[i].watch.socket = TF_SOCKET_NONE;
     }
     open_poller();
-    uint64_t step_count = nt_world_chance(6) ? STEPS_LONG : 10 + nt_world_below(STEPS_MAX - 10);
-    for (uint64_t i = 0; i < step_count; i++) {
-        step();
-    }
-    bool is_settled = nt_world_chance(700);
-    if (is_settled) {
-        settle();
-        rest();
-    }
+}
+
+// Everything has to come back.
+static void finish(struct schedule_totals *totals)
+{
     for (uint32_t i = 0; i < PLACES_MAX; i++) {
         if (application.places[i].watch.socket != TF_SOCKET_NONE) {
             close_place(&application.places[i]);
@@ -432,5 +427,72 @@ uint64_t schedule_run(uint64_t seed, struct schedule_totals *totals)
     if (application.allocation_count > ALLOCATIONS_MAX) {
         nt_world_fail("memory grows with the sockets that were");
     }
+}
+
+uint64_t schedule_run(uint64_t seed, struct schedule_totals *totals)
+{
+    nt_chance_begin(seed);
+    begin(totals);
+    uint64_t step_count = nt_world_chance(6) ? STEPS_LONG : 10 + nt_world_below(STEPS_MAX - 10);
+    for (uint64_t i = 0; i < step_count; i++) {
+        step();
+    }
+    if (nt_world_chance(700)) {
+        settle();
+        rest();
+    }
+    finish(totals);
     return nt_chance_hash();
+}
+
+// One step of a script, at the only place that it has.
+static void script_step(char letter)
+{
+    struct place *place = &application.places[0];
+    switch (letter) {
+    case 'o':
+        place->watch = (struct tf_watch){
+            .socket = model_open(MODEL_CONNECTED), .token = ++application.last_token};
+        declare(place, TF_POLL_READ);
+        break;
+    case 'c':
+        close_place(place);
+        break;
+    case 'f':
+        forget(place);
+        place->watch.token = ++application.last_token;
+        declare(place, TF_POLL_READ);
+        break;
+    case 'p':
+        model_peer_acts(place->watch.socket);
+        break;
+    case 'd':
+        model_owner_drains(place->watch.socket);
+        break;
+    case 'z':
+        (void)wait_once(0, CAPACITY_MAX);
+        break;
+    case 't':
+        (void)wait_once(TF_MILLISECOND, CAPACITY_MAX);
+        break;
+    default:
+        declare(place, (uint8_t)(letter - '0'));
+        break;
+    }
+}
+
+void schedule_run_script(
+    const char *script,
+    const uint32_t *departures,
+    uint32_t departure_count,
+    struct schedule_totals *totals)
+{
+    nt_chance_begin_smooth(departures, departure_count);
+    begin(totals);
+    for (const char *letter = script; *letter != '\0'; letter++) {
+        script_step(*letter);
+    }
+    settle();
+    rest();
+    finish(totals);
 }

@@ -20,4 +20,13 @@ struct schedule_totals {
 /// Runs one. Returns the hash of what happened.
 uint64_t schedule_run(uint64_t seed, struct schedule_totals *totals);
 
+/// Runs a script with one socket at a time, in which everything goes smoothly but for some decisions. Letters:
+/// o open and watch to read, c forget and close, f forget and watch again, 0 to 3 declare that interest,
+/// p the peer sends, d the owner receives, z look, t wait for a millisecond.
+void schedule_run_script(
+    const char *script,
+    const uint32_t *departures,
+    uint32_t departure_count,
+    struct schedule_totals *totals);
+
 #endif
