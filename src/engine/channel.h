@@ -62,6 +62,7 @@ struct tf_channel {
     bool has_hangup : 1;             ///< an event said so: short reads prove nothing
     bool has_read_end : 1;           ///< the peer has sent all it will
     bool is_starved : 1;             ///< waits in line for a message to receive into
+    bool has_place : 1;              ///< may hold a message whose bytes are not all at hand
     bool is_send_shut : 1;           ///< shutdown(WR) was done
     bool is_graceful : 1;            ///< has ended, by Byes
     bool is_rest_told : 1;           ///< of a listener: the application knows that it rests
@@ -77,11 +78,12 @@ struct tf_channel {
     uint64_t frame_since_ns;   ///< first byte of the unfinished frame; 0: there is none
     uint64_t progress_ns;      ///< last byte either way while ending
     uint64_t starved_since_ns; ///< while is_starved
+    uint64_t bytes_ns;         ///< last bytes of the unfinished message, while it has a place
 
     struct tf_list group_link;      ///< the group's channels
     struct tf_list ready_link;      ///< can do something without the poller's word
-    struct tf_list starved_link;    ///< waits in line for the receiving budget
-    struct tf_list unfinished_link; ///< holds a message of the budget that is not whole yet
+    struct tf_list starved_link;    ///< waits in line for the receiving budget, or for a place
+    struct tf_list unfinished_link; ///< holds a message and a place, and is not whole yet
     struct tf_list dirty_link;      ///< interest to be reconciled
     struct tf_list phase_link;      ///< resolving, half-open or closed ones, and resting listeners
 

@@ -13,15 +13,7 @@ static bool answers_too_early(const struct tf_channel *channel, uint8_t opcode)
     return opcode == TOFU_BYE_RESPONSE && !channel->is_bye_request_written;
 }
 
-// A shutdown goes on without budget: a Bye of a header alone costs next to nothing, and there are two of
-// them at most on each channel.
-static bool is_free(const struct tf_reactor *reactor, const struct tf_wire_header *header)
-{
-    bool is_bye = tf_opcode_is_bye(header->header.opcode);
-    return reactor->is_shutting_down && is_bye && header->text_bytes + header->body_bytes == 0;
-}
-
-enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel *channel)
+enum tofu_status tf_delivery_check(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tf_wire_header header;
     tf_frame_reader_header(&channel->reader, &header);
@@ -35,21 +27,31 @@ enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel
         answers_too_early(channel, opcode)) {
         return TOFU_NOT_ALLOWED;
     }
-    // Nobody overtakes those who wait in line.
-    if (!tf_list_is_empty(&reactor->starved) && reactor->fed != channel) {
-        return TOFU_POOL_EMPTY;
-    }
+    return TOFU_OK;
+}
+
+// A shutdown goes on without budget: a Bye of a header alone costs next to nothing, and there are two of
+// them at most on each channel.
+static bool is_free(const struct tf_reactor *reactor, const struct tf_wire_header *header)
+{
+    bool is_bye = tf_opcode_is_bye(header->header.opcode);
+    return reactor->is_shutting_down && is_bye && header->text_bytes + header->body_bytes == 0;
+}
+
+enum tofu_status tf_delivery_begin(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tf_wire_header header;
+    tf_frame_reader_header(&channel->reader, &header);
     struct tofu_message *message = NULL;
-    status = tf_pool_get_incoming(reactor->pool, is_free(reactor, &header), &message);
+    enum tofu_status status =
+        tf_pool_get_incoming(reactor->pool, is_free(reactor, &header), &message);
     if (status != TOFU_OK) {
         return status;
     }
-    if (message == NULL && reactor->is_shutting_down) {
+    if (message == NULL) {
+        TF_ASSERT(reactor->is_shutting_down);
         tf_frame_reader_skip(&channel->reader);
         return TOFU_OK;
-    }
-    if (message == NULL) {
-        return TOFU_POOL_EMPTY;
     }
     status = tf_frame_reader_begin(&channel->reader, message);
     if (status != TOFU_OK) {

@@ -6,6 +6,7 @@
 #include "engine/group.h"
 #include "engine/listen.h"
 #include "engine/notices.h"
+#include "engine/starvation.h"
 #include "os/error.h"
 
 // What only ends a channel has its fate in the closing notice, whoever was first; so has a Bye that the
@@ -77,12 +78,8 @@ static void leave_lists(struct tf_reactor *reactor, struct tf_channel *channel)
     if (channel->phase == TF_PHASE_HALF_OPEN) {
         tf_uncount(&reactor->counters.half_open);
     }
+    tf_starvation_leave(reactor, channel);
     tf_list_remove(&channel->ready_link);
-    tf_list_remove(&channel->starved_link);
-    if (!tf_list_is_empty(&channel->unfinished_link)) {
-        tf_list_remove(&channel->unfinished_link);
-        reactor->unfinished_count--;
-    }
     tf_list_remove(&channel->dirty_link);
     tf_list_remove(&channel->phase_link);
     tf_timers_remove(&reactor->timers, &channel->timer);
@@ -153,7 +150,6 @@ void tf_ending_begin(
     drop_socket(reactor, channel, how);
     drop_unread(reactor, channel);
     leave_lists(reactor, channel);
-    channel->is_starved = false;
     channel->phase = TF_PHASE_CLOSED;
     if (channel->number == 0) {
         tf_count(&reactor->counters.connections_refused, 1);

@@ -34,6 +34,7 @@ static void init_lists(struct tf_reactor *reactor)
     tf_list_init(&reactor->ready);
     tf_list_init(&reactor->accepting);
     tf_list_init(&reactor->starved);
+    tf_list_init(&reactor->placeless);
     tf_list_init(&reactor->unfinished);
     tf_list_init(&reactor->dirty);
     tf_list_init(&reactor->resolving);
@@ -270,7 +271,7 @@ static void step_channel(struct tf_reactor *reactor, struct tf_channel *channel)
     case TF_PHASE_HALF_OPEN:
     case TF_PHASE_OPEN:
     case TF_PHASE_DRAINING:
-        tf_transfer_step(reactor, channel);
+        (void)tf_transfer_step(reactor, channel);
         break;
     case TF_PHASE_OPENING:
     case TF_PHASE_RESOLVING:
@@ -383,8 +384,8 @@ static bool has_work(struct tf_reactor *reactor)
 static uint64_t time_to_next_deadline(struct tf_reactor *reactor, uint64_t now_ns)
 {
     uint64_t next_ns = tf_timers_next(&reactor->timers);
-    uint64_t patience_ends_ns = tf_starvation_deadline(reactor);
-    next_ns = patience_ends_ns < next_ns ? patience_ends_ns : next_ns;
+    uint64_t starvation_ns = tf_starvation_deadline(reactor);
+    next_ns = starvation_ns < next_ns ? starvation_ns : next_ns;
     if (next_ns == UINT64_MAX) {
         return UINT64_MAX;
     }
@@ -462,6 +463,7 @@ bool tf_reactor_step(void *context)
     run_timers(reactor);
     tf_starvation_feed(reactor);
     step_all(reactor, &reactor->ready);
+    tf_starvation_judge(reactor);
     // Strangers last: however many press in, whoever is connected waits for none of them but those of the
     // turn that was on when its message came.
     step_all(reactor, &reactor->accepting);

@@ -77,13 +77,16 @@ struct tf_reactor {
     struct tf_list accepting;     ///< of these, the listeners: they step after all others
     struct tf_list starved;       ///< in line for the receiving budget, first come first served
     const struct tf_channel *fed; ///< of these, the one that may take from the budget now
-    struct tf_list unfinished;    ///< in the middle of a message, the longest without bytes first
-    uint64_t unfinished_count;    ///< of those
-    struct tf_list dirty;         ///< channels whose interest may have changed
-    struct tf_list resolving;     ///< channels that wait for a name
-    struct tf_list half_open;     ///< accepted connections without a HelloRequest, the oldest first
-    struct tf_list resting;       ///< listeners that wait for a descriptor
-    struct tf_list closed;        ///< channels that wait to give their closing notice
+    struct tf_list placeless;  ///< in line for a place among the unfinished, whole frames excepted
+    struct tf_list unfinished; ///< in the middle of a message, the longest without bytes first
+    uint64_t place_count;      ///< of these, and of those that wait for the budget with a place
+    uint64_t look_at_ns;       ///< when to look whether frames in line for a place are whole
+    uint64_t judged_ns;        ///< when an unfinished frame was closed for others
+    struct tf_list dirty;      ///< channels whose interest may have changed
+    struct tf_list resolving;  ///< channels that wait for a name
+    struct tf_list half_open;  ///< accepted connections without a HelloRequest, the oldest first
+    struct tf_list resting;    ///< listeners that wait for a descriptor
+    struct tf_list closed;     ///< channels that wait to give their closing notice
     struct tf_tokens tokens;
     struct tf_timers timers;
 

@@ -42,27 +42,35 @@ static enum outcome violate(
     return ENDED;
 }
 
-static enum outcome begin_frame(struct tf_reactor *reactor, struct tf_channel *channel)
+static enum outcome begin_frame(
+    struct tf_reactor *reactor, struct tf_channel *channel, size_t bytes_at_hand)
 {
-    enum tofu_status status = tf_delivery_begin(reactor, channel);
-    if (status == TOFU_POOL_EMPTY) {
-        tf_starvation_begin(reactor, channel);
+    enum tofu_status status = tf_delivery_check(reactor, channel);
+    if (status != TOFU_OK) {
+        return violate(reactor, channel, status);
+    }
+    if (!tf_starvation_admit(reactor, channel, bytes_at_hand)) {
         return STARVED;
     }
+    status = tf_delivery_begin(reactor, channel);
     return status == TOFU_OK ? GO_ON : violate(reactor, channel, status);
 }
 
-// Acts on the border that the reader has come to.
+// Acts on the border that the reader has come to; `bytes_at_hand` have come behind it.
 static enum outcome cross_border(
-    struct tf_reactor *reactor, struct tf_channel *channel, enum tf_frame frame)
+    struct tf_reactor *reactor,
+    struct tf_channel *channel,
+    enum tf_frame frame,
+    size_t bytes_at_hand)
 {
     enum tofu_status status = TOFU_OK;
     switch (frame) {
     case TF_FRAME_PARTIAL:
         return GO_ON;
     case TF_FRAME_HEADER:
-        return begin_frame(reactor, channel);
+        return begin_frame(reactor, channel, bytes_at_hand);
     case TF_FRAME_MESSAGE:
+        tf_starvation_leave_place(reactor, channel);
         channel->frame_since_ns = 0;
         status = tf_delivery_finish(reactor, channel);
         break;
@@ -92,16 +100,16 @@ static enum outcome parse(
         if (frame == TF_FRAME_PARTIAL) {
             break;
         }
-        outcome = cross_border(reactor, channel, frame);
+        outcome = cross_border(reactor, channel, frame, size - used);
     }
     *used_out = used;
     return outcome;
 }
 
 // The clock of a frame runs from its first byte to its last, however often it is fed.
-static void note_unfinished(struct tf_reactor *reactor, struct tf_channel *channel)
+static void note_unfinished(struct tf_reactor *reactor, struct tf_channel *channel, bool has_bytes)
 {
-    tf_starvation_note_unfinished(reactor, channel);
+    tf_starvation_note_unfinished(reactor, channel, has_bytes);
     if (tf_frame_reader_fill(&channel->reader) == 0) {
         channel->frame_since_ns = 0;
     } else if (channel->frame_since_ns == 0) {
@@ -184,7 +192,7 @@ static enum outcome digest(
     size_t direct = size < landing->payload_bytes ? size : landing->payload_bytes;
     if (direct > 0) {
         enum tf_frame frame = tf_frame_reader_commit(&channel->reader, direct);
-        enum outcome outcome = cross_border(reactor, channel, frame);
+        enum outcome outcome = cross_border(reactor, channel, frame, size - direct);
         if (outcome != GO_ON) {
             return outcome;
         }
@@ -282,7 +290,7 @@ bool tf_receive(struct tf_reactor *reactor, struct tf_channel *channel)
     if (outcome == ENDED) {
         return false;
     }
-    note_unfinished(reactor, channel);
+    note_unfinished(reactor, channel, received > 0);
     if (outcome == GO_ON && channel->can_read) {
         tf_reactor_schedule(reactor, channel);
     }

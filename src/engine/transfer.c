@@ -55,28 +55,34 @@ static void go_on_after_failure(struct tf_reactor *reactor, struct tf_channel *c
     }
 }
 
-static void settle(struct tf_reactor *reactor, struct tf_channel *channel)
+// Returns false if the channel has ended. What can end here has a number, and its struct stays for now.
+static bool settle(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     if (channel->write_error != 0) {
         go_on_after_failure(reactor, channel);
     } else if (channel->phase == TF_PHASE_DRAINING) {
         go_on_draining(reactor, channel);
     }
+    return channel->phase != TF_PHASE_CLOSED;
 }
 
-void tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel)
+bool tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     // Sending first: it frees messages, and what comes in may be the answer to it.
     try_to_send(reactor, channel);
-    if (try_to_receive(reactor, channel)) {
-        settle(reactor, channel);
-    }
+    return try_to_receive(reactor, channel) && settle(reactor, channel);
+}
+
+bool tf_transfer_look_again(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    channel->can_read = true;
+    return tf_transfer_step(reactor, channel);
 }
 
 void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     tf_channel_feed(channel, reactor->now_ns);
-    if (channel->phase == TF_PHASE_HALF_OPEN) {
+    if (channel->phase == TF_PHASE_HALF_OPEN && tf_list_is_empty(&channel->phase_link)) {
         tf_list_append(&reactor->half_open, &channel->phase_link);
     }
     tf_reactor_touch(reactor, channel);
@@ -85,6 +91,6 @@ void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel)
     bool is_alive = tf_receive(reactor, channel);
     reactor->fed = NULL;
     if (is_alive) {
-        settle(reactor, channel);
+        (void)settle(reactor, channel);
     }
 }

@@ -12,8 +12,8 @@
 #include "engine/channel.h"
 #include "engine/reactor.h"
 
-/// Does all a connection can do in this turn.
-void tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel);
+/// Does all a connection can do in this turn. Returns false if the channel has ended.
+bool tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel);
 
 /// Goes on with a channel that was in line for the budget.
 void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel);
@@ -24,12 +24,21 @@ void tf_send(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Reads frames.
 bool tf_receive(struct tf_reactor *reactor, struct tf_channel *channel);
 
-/// Checks the header of an announced frame and finds a message for it. A shutdown does not wait for the
-/// budget: what is beyond it is skipped.
+/// Goes on reading, and with what follows from that, although nothing said that there is something to
+/// read. Returns false if the channel has ended.
+bool tf_transfer_look_again(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Checks the header of an announced frame.
 ///
-/// @retval TOFU_OK          the reader has its message, or skips;
-/// @retval TOFU_POOL_EMPTY  the budget is used up: the channel must wait in line;
-/// others: the peer broke a rule, or there is no memory: the channel must end with this reason.
+/// @retval others than TOFU_OK: the peer broke a rule: the channel must end with this reason.
+TOFU_NODISCARD enum tofu_status tf_delivery_check(
+    struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Takes a message of the budget for the announced frame. A shutdown does not wait for the budget: what
+/// is beyond it is skipped.
+///
+/// @retval TOFU_OK  the reader has its message, or skips;
+/// others: there is no memory: the channel must end with this reason.
 TOFU_NODISCARD enum tofu_status tf_delivery_begin(
     struct tf_reactor *reactor, struct tf_channel *channel);
 

@@ -114,6 +114,9 @@ enum tf_io tf_socket_send(
     size_t *size_out,
     int *error_out);
 
+/// Says how many bytes are there to be received now; 0 if the system does not say.
+size_t tf_socket_pending(tf_socket socket);
+
 /// Says to the peer that nothing more comes. Failure is no news: reading will tell.
 void tf_socket_shutdown_send(tf_socket socket);
 

@@ -269,6 +269,28 @@ static size_t receive_pattern(tf_socket socket, size_t offset)
     }
 }
 
+static void what_waits_to_be_received_is_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t byte = 0;
+    size_t size = 0;
+    int error = 0;
+    uint64_t deadline_ns = tf_deadline(tf_clock_now(), CONTRACT_DEADLINE);
+    assert_int_equal(tf_socket_pending(fixture->server), 0);
+
+    contract_send_text(&fixture->link, fixture->client, "question");
+
+    while (tf_socket_pending(fixture->server) < 8) {
+        assert_true(tf_clock_now() < deadline_ns);
+        contract_await(&fixture->link, fixture->server, TF_POLL_READ);
+    }
+    assert_int_equal(tf_socket_pending(fixture->server), 8);
+    assert_int_equal(contract_receive(fixture->server, &byte, 1, &size, &error), TF_IO_DONE);
+    assert_int_equal(tf_socket_pending(fixture->server), 7);
+    contract_expect_text(&fixture->link, fixture->server, "uestion");
+    assert_int_equal(tf_socket_pending(fixture->server), 0);
+}
+
 static void sending_to_one_who_does_not_read_would_block_and_loses_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -531,6 +553,7 @@ static const struct CMUnitTest connected_cases[] = {
     cmocka_unit_test(a_path_below_a_directory_that_does_not_exist_is_not_found),
     cmocka_unit_test(asking_early_how_a_connection_ended_is_answered_truly),
     cmocka_unit_test(receiving_when_nothing_is_there_would_block),
+    cmocka_unit_test(what_waits_to_be_received_is_counted),
     cmocka_unit_test(sending_to_one_who_does_not_read_would_block_and_loses_nothing),
     cmocka_unit_test(segments_are_sent_and_filled_in_their_order),
     cmocka_unit_test(data_comes_before_the_end),

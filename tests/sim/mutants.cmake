@@ -43,9 +43,25 @@ sim_mutant(
   too_much_patience_with_drips
   SUBJECT pressure_sim
   FILE starvation.c
-  FROM "starved_since_ns + PATIENCE_NS"
-  TO "starved_since_ns + 20 * PATIENCE_NS"
-  FOUND "FAILED  . f7_drips_that_hold")
+  FROM "spared_ns) + PATIENCE_NS"
+  TO "spared_ns) + 20 * PATIENCE_NS"
+  FOUND "FAILED  . f7_drips_hold_half")
+sim_mutant(
+  places_for_the_whole_budget
+  SUBJECT pressure_sim
+  FILE starvation.c
+  FROM "reactor->pool->messages_max / 2;
+    return"
+  TO "reactor->pool->messages_max;
+    return"
+  FOUND "FAILED  . f7_drips_hold_half")
+sim_mutant(
+  silent_drips_that_go_one_by_one
+  SUBJECT pressure_sim
+  FILE starvation.c
+  FROM "uint64_t spared_ns = silent_ns < reactor->judged_ns ? silent_ns : reactor->judged_ns;"
+  TO "uint64_t spared_ns = reactor->judged_ns; (void)silent_ns;"
+  FOUND "FAILED  . f7_drips_hold_half")
 sim_mutant(
   a_line_with_the_fed_in_front
   SUBJECT pressure_sim

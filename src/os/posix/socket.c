@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -287,6 +288,12 @@ enum tf_io tf_socket_send(
     TF_ASSERT(size > 0);
     *size_out = (size_t)size;
     return TF_IO_DONE;
+}
+
+size_t tf_socket_pending(tf_socket socket)
+{
+    int size = 0;
+    return ioctl((int)socket, FIONREAD, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
 void tf_socket_shutdown_send(tf_socket socket)

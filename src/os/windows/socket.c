@@ -96,6 +96,12 @@ enum tf_io tf_socket_send(
     return TF_IO_DONE;
 }
 
+size_t tf_socket_pending(tf_socket socket)
+{
+    u_long size = 0;
+    return ioctlsocket((SOCKET)socket, (long)FIONREAD, &size) == 0 ? size : 0;
+}
+
 void tf_socket_shutdown_send(tf_socket socket)
 {
     (void)shutdown((SOCKET)socket, SD_SEND);

@@ -207,6 +207,12 @@ enum tf_io tf_socket_send(
     return TF_IO_DONE;
 }
 
+size_t tf_socket_pending(tf_socket socket)
+{
+    sim_tick();
+    return end_of(socket)->arrived;
+}
+
 void tf_socket_shutdown_send(tf_socket socket)
 {
     sim_tick();
