@@ -242,6 +242,38 @@ static void time_is_up(struct tf_reactor *reactor, struct tf_channel *channel)
     }
 }
 
+static bool is_due(const struct tf_reactor *reactor, const struct tf_channel *channel)
+{
+    return tf_channel_deadline(channel, reactor->settings) <= reactor->now_ns;
+}
+
+// While the process or this thread stood still bytes may have come: what the kernel has came in time. Returns
+// false if that ended the channel.
+static bool look_again(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    switch ((enum tf_phase)channel->phase) {
+    case TF_PHASE_CONNECTING:
+        tf_connect_step(reactor, channel);
+        return channel->phase != TF_PHASE_CLOSED;
+    case TF_PHASE_HALF_OPEN:
+    case TF_PHASE_OPEN:
+    case TF_PHASE_DRAINING:
+        break;
+    case TF_PHASE_OPENING:
+    case TF_PHASE_RESOLVING:
+    case TF_PHASE_LISTENING:
+    case TF_PHASE_CLOSED:
+        return true;
+    }
+    // A message has an end, so this has one.
+    do {
+        if (!tf_transfer_look_again(reactor, channel)) {
+            return false;
+        }
+    } while (channel->can_read && is_due(reactor, channel));
+    return true;
+}
+
 // What is due beyond the bound is still due in the next turn, which then does not wait.
 static void run_timers(struct tf_reactor *reactor)
 {
@@ -251,10 +283,14 @@ static void run_timers(struct tf_reactor *reactor)
             return;
         }
         struct tf_channel *channel = TF_CONTAINER_OF(timer, struct tf_channel, timer);
-        if (tf_channel_deadline(channel, reactor->settings) > reactor->now_ns) {
-            tf_reactor_arm(reactor, channel); // It was set for an earlier frame.
-        } else {
+        if (is_due(reactor, channel) && !look_again(reactor, channel)) {
+            continue;
+        }
+        if (is_due(reactor, channel)) {
             time_is_up(reactor, channel);
+        } else {
+            tf_reactor_arm(
+                reactor, channel); // It was set for an earlier frame, or there was progress.
         }
     }
 }

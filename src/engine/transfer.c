@@ -75,7 +75,7 @@ bool tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel)
 
 bool tf_transfer_look_again(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    channel->can_read = true;
+    channel->can_read = !channel->has_read_end;
     return tf_transfer_step(reactor, channel);
 }
 

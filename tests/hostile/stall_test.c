@@ -7,6 +7,7 @@
 
 #include "hostile/measure.h"
 #include "hostile/stall.h"
+#include "support/raw_peer.h"
 #include "support/worker.h"
 
 #define POSTERS     8
@@ -286,6 +287,51 @@ static void a_stalled_engine_still_answers_every_call_that_does_not_wait(void **
     round_trip(link, NULL);
 }
 
+// What came while the engine stood still came in time, though its deadline is over when it is read.
+static void deadlines_spare_what_the_kernel_has(void **state)
+{
+    enum { BODY_BYTES = 100 };
+    struct link_fixture *link = *state;
+    uint64_t timeout_ns = 200 * MILLISECOND_NS;
+    const struct tofu_options options = {
+        .log_sink = stall_sink,
+        .log_context = &stall,
+        .log_level = TOFU_LOG_INFO,
+        .hello_timeout_ns = timeout_ns,
+        .frame_timeout_ns = timeout_ns};
+    uint8_t body[BODY_BYTES] = {0};
+    uint8_t bytes[RAW_HEADER_BYTES + BODY_BYTES];
+    const struct raw_frame frame = {
+        .channel = 1, .proto = RAW_REQUEST, .id = 7, .body = body, .body_bytes = sizeof body};
+    raw_pack(&frame, bytes);
+    stall_open(&stall);
+    link_open_server(link, &options);
+    int sender = link_raw_client(link);
+    uint64_t received = side_stats(&link->server).bytes_received;
+    uint64_t accepted = side_stats(&link->server).connections_accepted;
+    int newcomer = raw_connect(link->address);
+    side_expect_stat(&link->server, connections_accepted, accepted + 1);
+    raw_send(sender, bytes, 20);
+    side_expect_stat(&link->server, bytes_received, received + 20);
+    stall_begin(&stall, link->address);
+
+    raw_send(sender, bytes + 20, sizeof bytes - 20);
+    raw_send_hello(newcomer, 8);
+    uint64_t start_ns = test_now();
+    while (test_now() - start_ns < 3 * timeout_ns) {
+        assert_true(raw_is_silent(newcomer));
+    }
+    stall_end(&stall);
+
+    for (int i = 0; i < 2; i++) {
+        struct tofu_message *message = side_await(&link->server);
+        const struct tofu_header *header = tofu_message_header(message);
+        assert_int_equal(header->status, TOFU_OK);
+        assert_int_equal(header->id, header->opcode == TOFU_REQUEST ? 7 : 8);
+        side_put(&link->server, message);
+    }
+}
+
 // The tear down needs an engine that goes on, also when the test has failed.
 static int tear_down(void **state)
 {
@@ -308,6 +354,7 @@ int main(void)
         STALL_TEST(no_wake_up_is_lost_however_often_the_engine_stalls),
         STALL_TEST(a_single_post_always_wakes_an_idle_engine),
         STALL_TEST(a_stalled_engine_still_answers_every_call_that_does_not_wait),
+        STALL_TEST(deadlines_spare_what_the_kernel_has),
     };
     return LINK_RUN(tests, LINK_BOTH);
 }
