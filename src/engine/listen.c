@@ -71,30 +71,32 @@ void tf_listen_resolved(struct tf_reactor *reactor, struct tf_channel *channel)
     open_listener(reactor, channel);
 }
 
-// The oldest one goes: it had the most time to say hello. One that starves is not to blame, and not on
-// the list; when all starve, there is no room.
-static bool make_room_half_open(struct tf_reactor *reactor)
+static bool is_half_open_full(const struct tf_reactor *reactor)
 {
-    if (atomic_load(&reactor->counters.half_open) < reactor->settings->half_open_max) {
-        return true;
+    return atomic_load(&reactor->counters.half_open) >= reactor->settings->half_open_max;
+}
+
+// The oldest one goes: it had the most time to say hello. One that starves is not to blame, and not on
+// the list; when all starve, nobody is accepted.
+static void make_room_half_open(struct tf_reactor *reactor)
+{
+    if (!is_half_open_full(reactor)) {
+        return;
     }
-    if (tf_list_is_empty(&reactor->half_open)) {
-        return false;
-    }
+    TF_ASSERT(!tf_list_is_empty(&reactor->half_open));
+
     struct tf_channel *oldest =
         TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
     tf_ending_begin(reactor, oldest, TOFU_NOT_ALLOWED, NULL, TF_ENDING_RESET);
-    return true;
 }
 
 static void adopt_connection(
     struct tf_reactor *reactor, struct tf_channel *listener_channel, tf_socket socket)
 {
     tf_count(&reactor->counters.connections_accepted, 1);
-    struct tf_channel *channel = NULL;
-    if (make_room_half_open(reactor)) {
-        channel = tf_channel_create(reactor->allocator, listener_channel->group, TF_ACCEPTING);
-    }
+    make_room_half_open(reactor);
+    struct tf_channel *channel =
+        tf_channel_create(reactor->allocator, listener_channel->group, TF_ACCEPTING);
     if (channel == NULL) {
         tf_count(&reactor->counters.connections_refused, 1);
         tf_socket_reset(socket);
@@ -121,7 +123,15 @@ static void adopt_connection(
     tf_reactor_schedule(reactor, channel);
 }
 
-static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int error)
+static void rest(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    channel->rests_until_ns = reactor->now_ns + REST_NS;
+    tf_list_append(&reactor->resting, &channel->phase_link);
+    tf_reactor_arm(reactor, channel);
+    tf_reactor_touch(reactor, channel);
+}
+
+static void rest_after_failure(struct tf_reactor *reactor, struct tf_channel *channel, int error)
 {
     tf_log_line(
         reactor->log,
@@ -135,10 +145,7 @@ static void rest(struct tf_reactor *reactor, struct tf_channel *channel, int err
         channel->is_rest_told = true;
         tf_notices_accept_failed(reactor, channel);
     }
-    channel->rests_until_ns = reactor->now_ns + REST_NS;
-    tf_list_append(&reactor->resting, &channel->phase_link);
-    tf_reactor_arm(reactor, channel);
-    tf_reactor_touch(reactor, channel);
+    rest(reactor, channel);
 }
 
 void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -146,6 +153,10 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
     for (uint32_t i = 0;
          i < reactor->strangers_max && channel->can_read && channel->rests_until_ns == 0;
          i++) {
+        if (is_half_open_full(reactor) && tf_list_is_empty(&reactor->half_open)) {
+            rest(reactor, channel); // Who comes now waits in the kernel: nobody here is to blame.
+            break;
+        }
         tf_socket socket = TF_SOCKET_NONE;
         int error = 0;
         switch (tf_listener_accept(channel->listener, &socket, &error)) {
@@ -160,7 +171,7 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
         case TF_IO_END:
         case TF_IO_EXHAUSTED:
         case TF_IO_FAILED:
-            rest(reactor, channel, error);
+            rest_after_failure(reactor, channel, error);
             break;
         }
     }

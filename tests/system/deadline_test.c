@@ -270,6 +270,47 @@ static void too_many_half_open_connections_cost_the_oldest(void **state)
     side_expect_stat(&link->server, half_open, 0);
 }
 
+// Connections that wait for the receiving budget are not to blame, and fill the cap: who comes then waits in
+// the kernel, and is not turned away.
+static void newcomers_wait_while_those_before_them_starve(void **state)
+{
+    enum { STARVED = 3, ALL = 6 };
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.half_open_max = STARVED, .pool_messages_max = 1};
+    int raws[ALL];
+    link_open_server(link, &options);
+    int raw = link_raw_client(link);
+    raw_send_proto(raw, RAW_REQUEST, 5);
+    struct tofu_message *held = side_expect(&link->server, TOFU_REQUEST);
+    for (size_t i = 0; i < STARVED; i++) {
+        raws[i] = raw_connect(link->address);
+        raw_send_hello(raws[i], 100 + i);
+        side_expect_stat(&link->server, connections_accepted, i + 2);
+    }
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_SIGNAL, TOFU_POOL_EMPTY));
+
+    for (size_t i = STARVED; i < ALL; i++) {
+        raws[i] = raw_connect(link->address);
+        raw_send_hello(raws[i], 100 + i);
+        assert_true(raw_is_silent(raws[i]));
+    }
+    assert_int_equal(side_stats(&link->server).half_open, STARVED);
+    assert_int_equal(side_stats(&link->server).connections_refused, 0);
+
+    side_put(&link->server, held);
+    for (size_t i = 0; i < ALL;) {
+        struct tofu_message *message = side_await(&link->server);
+        const struct tofu_header *header = tofu_message_header(message);
+        if (header->status == TOFU_OK) {
+            assert_int_equal(header->opcode, TOFU_HELLO_REQUEST);
+            i++;
+        }
+        side_put(&link->server, message);
+    }
+    assert_int_equal(side_stats(&link->server).connections_refused, 0);
+    assert_true(side_stats(&link->server).turns < 500);
+}
+
 // Who said hello is no longer half open, and is not driven out by those who do not.
 static void silent_connections_do_not_drive_out_those_that_talk(void **state)
 {
@@ -303,6 +344,7 @@ int main(void)
         LINK_TEST(a_peer_that_never_closes_is_timed_out),
         LINK_TEST(a_drain_without_progress_is_timed_out),
         LINK_TEST(too_many_half_open_connections_cost_the_oldest),
+        LINK_TEST(newcomers_wait_while_those_before_them_starve),
         LINK_TEST(silent_connections_do_not_drive_out_those_that_talk),
     };
     return LINK_RUN(tests, LINK_BOTH);
