@@ -13,7 +13,7 @@ set(CMAKE_RC_COMPILER ${mingw}-windres)
 
 get_filename_component(source_folder "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 set(windows_prefix "${source_folder}/build/windows-deps/prefix")
-set(CMAKE_FIND_ROOT_PATH "/usr/${mingw}" "${windows_prefix}")
+list(APPEND CMAKE_FIND_ROOT_PATH "/usr/${mingw}" "${windows_prefix}")
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)

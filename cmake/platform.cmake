@@ -4,6 +4,8 @@
 #   TOFU_OS_FOLDERS       the folders of src/os to build
 #   TOFU_OS_DEFINITIONS   what their system headers want to see defined
 #   TOFU_OS_LIBRARIES     what they need of the system
+#   TOFU_OS_PKG_CONFIG    the same for who links the static library by pkg-config
+#   TOFU_OS_PACKAGES      the packages that TOFU_OS_LIBRARIES are targets of
 #   TOFU_POLLERS          the names of tf_pollers[], best first: tests run once with each
 #   TOFU_LOOPS            the event loops that recipes/descriptor_*.c show how to join
 #   TOFU_POSIX_THREADS    what a recipe links for its threads
@@ -15,6 +17,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   set(TOFU_OS_FOLDERS posix linux)
   set(TOFU_OS_DEFINITIONS _GNU_SOURCE)
   set(TOFU_OS_LIBRARIES Threads::Threads)
+  set(TOFU_OS_PKG_CONFIG -pthread)
+  set(TOFU_OS_PACKAGES Threads)
   set(TOFU_POLLERS epoll poll)
   set(TOFU_LOOPS epoll libuv)
   set(TOFU_POSIX_THREADS Threads::Threads)
@@ -30,6 +34,8 @@ elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
   set(TOFU_OS_FOLDERS windows)
   set(TOFU_OS_DEFINITIONS _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN)
   set(TOFU_OS_LIBRARIES ws2_32 synchronization)
+  set(TOFU_OS_PKG_CONFIG "-lws2_32 -lsynchronization")
+  set(TOFU_OS_PACKAGES "")
   set(TOFU_POLLERS afd)
   set(TOFU_LOOPS windows)
   set(TOFU_LABS windows)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Builds the consumer against an installed tree as its users would, and runs it."""
+"""Builds the consumer against an installed tree as its users would, and runs it.
+
+With an emulator the consumer is a Windows program, and so is the library beside it.
+"""
 import argparse
 import os
 import pathlib
@@ -14,20 +17,34 @@ WARNINGS = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
 def run(*command: str, **environment: str) -> str:
     print("+", shlex.join(command), flush=True)
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, timeout=120, env=os.environ | environment
+        command, stdout=subprocess.PIPE, timeout=120, env=os.environ | environment
     )
-    print(done.stdout, end="", flush=True)
+    output = done.stdout.decode()
+    print(output, end="", flush=True)
     if done.returncode != 0:
         sys.exit(f"exit status {done.returncode}: {shlex.join(command)}")
-    return done.stdout
+    return output
 
 
-def check_program(program: pathlib.Path, linkage: str, **environment: str) -> None:
+def needs_library(program: pathlib.Path, is_windows: bool) -> bool:
+    if is_windows:
+        return "DLL Name: tofu.dll" in run("x86_64-w64-mingw32-objdump", "-p", str(program))
+    return "libtofu.so" in run("readelf", "-d", str(program))
+
+
+def check_program(
+    given: argparse.Namespace, program: pathlib.Path, linkage: str, **environment: str
+) -> None:
     """Runs a consumer, and checks which library it is made with."""
-    needs_library = "libtofu.so" in run("readelf", "-d", str(program))
-    if needs_library != (linkage == "shared"):
+    if needs_library(program, bool(given.emulator)) != (linkage == "shared"):
         sys.exit(f"{program.name} is not linked with the {linkage} library")
-    if run(str(program), **environment) != "hello\n":
+    command = [str(program)]
+    if given.emulator:
+        command.insert(0, given.emulator)
+        # Where Wine looks for libraries; its drive Z: is our root.
+        folder = str(pathlib.Path(given.prefix) / "bin").replace("/", "\\")
+        environment["WINEPATH"] = f"Z:{folder}"
+    if run(*command, **environment) != ("hello\r\n" if given.emulator else "hello\n"):
         sys.exit(f"{program.name} did not get its message")
 
 
@@ -48,16 +65,21 @@ def pkg_config(given: argparse.Namespace) -> None:
         # Both libraries lie side by side, and -ltofu means the shared one.
         flags = ["-l:libtofu.a" if flag == "-ltofu" else flag for flag in flags]
     language = "c++" if "++" in given.standard else "c"
-    program = build / "consumer"
+    program = build / ("consumer.exe" if given.emulator else "consumer")
     compile_source = ["-x", language, f"-std={given.standard}", *WARNINGS, given.source, "-x", "none"]
     run(given.compiler, *compile_source, *flags, "-o", str(program))
-    check_program(program, given.linkage, LD_LIBRARY_PATH=str(package.parent.parent))
+    check_program(given, program, given.linkage, LD_LIBRARY_PATH=str(package.parent.parent))
 
 
 def find_package(given: argparse.Namespace) -> None:
     build = fresh_folder(given.build)
+    toolchain = []
+    if given.toolchain:
+        # Packages of another system are looked for in its own places only: say that this is one.
+        toolchain += [f"-DCMAKE_TOOLCHAIN_FILE={given.toolchain}", f"-DCMAKE_FIND_ROOT_PATH={given.prefix}"]
     run(
         given.cmake,
+        *toolchain,
         "-G",
         "Ninja",
         "-S",
@@ -73,7 +95,8 @@ def find_package(given: argparse.Namespace) -> None:
     run(given.cmake, "--build", str(build), "--parallel", "2")
     for linkage in ("shared", "static"):
         for language in ("c11", "cpp17"):
-            check_program(build / f"consumer_{linkage}_{language}", linkage)
+            suffix = ".exe" if given.emulator else ""
+            check_program(given, build / f"consumer_{linkage}_{language}{suffix}", linkage)
 
 
 def main() -> None:
@@ -87,6 +110,8 @@ def main() -> None:
         subparser = subparsers.add_parser(name)
         for option in ("prefix", "source", "build") + options:
             subparser.add_argument(f"--{option}", required=True)
+        for option in ("emulator", "toolchain"):
+            subparser.add_argument(f"--{option}")
     given = parser.parse_args()
     commands[given.command][0](given)
 

@@ -14,6 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("cmake", "source", "build", "prefix", "c-compiler"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--toolchain", help="CMake's description of another system's compiler")
     given = parser.parse_args()
     prefix = pathlib.Path(given.prefix)
     first_prefix = prefix.with_name("first-prefix")
@@ -24,6 +25,8 @@ def main() -> None:
     parts = [f"-DTOFU_{part}=OFF" for part in ("TESTS", "TOOLS", "RECIPES")]
     configure = [given.cmake, "--preset", "release", "-S", given.source, "-B", given.build]
     configure += parts + [f"-DCMAKE_C_COMPILER={given.c_compiler}"]
+    if given.toolchain:
+        configure.append(f"-DCMAKE_TOOLCHAIN_FILE={given.toolchain}")
     # Options of the surroundings would make another library than the preset says.
     environment = {k: v for k, v in os.environ.items() if k not in ("CFLAGS", "LDFLAGS", "DESTDIR")}
     for command in (
