@@ -81,6 +81,7 @@ check: bootstrap
 	@scripts/check_layers.py
 	@scripts/check_rules.py --self-test
 	@scripts/check_rules.py
+	@scripts/compare_cases.py --self-test
 
 format: bootstrap
 	@scripts/format
