@@ -63,7 +63,7 @@ struct tofu_shutdown_report {
     uint64_t messages_delivered; ///< accepted before, and handed to the kernel during the shutdown
     uint64_t messages_returned;  ///< came back to their group
     uint64_t messages_dropped;   ///< received, but there was no budget to deliver them
-    uint64_t channels_graceful;  ///< ended with Bye
+    uint64_t channels_graceful;  ///< ended with Byes, and listeners that were closed in order
     uint64_t channels_forced;    ///< aborted
 };
 

@@ -27,7 +27,7 @@ struct tofu_histogram {
 struct tofu_stats {
     size_t struct_size;
 
-    uint64_t messages_sent;        ///< handed whole to the kernel
+    uint64_t messages_sent;        ///< accepted, and handed whole to the kernel
     uint64_t messages_received;    ///< delivered to groups, notices not counted
     uint64_t messages_returned;    ///< came back to their group with a status
     uint64_t messages_dropped;     ///< no fate could be told: the group was destroyed, or shutdown
@@ -37,7 +37,7 @@ struct tofu_stats {
     uint64_t connections_refused;  ///< closed before a valid HelloRequest came
     uint64_t channels_opened;      ///< channels that got a number
     uint64_t channels_closed;      ///< channels whose closing notice is out
-    uint64_t channels_graceful;    ///< of those, ended by Byes
+    uint64_t channels_graceful;    ///< of those, ended by Byes, or listeners closed in order
     uint64_t deadlines_missed;     ///< connections ended because time was up
     uint64_t rules_broken;         ///< connections ended because the peer broke the protocol
     uint64_t accepts_failed;       ///< times a listener had to rest for want of descriptors
@@ -60,7 +60,7 @@ struct tofu_stats {
 struct tofu_group_stats {
     size_t struct_size;
 
-    uint64_t messages_sent;     ///< handed whole to the kernel
+    uint64_t messages_sent;     ///< accepted, and handed whole to the kernel
     uint64_t messages_received; ///< delivered to this group, notices not counted
     uint64_t messages_returned; ///< came back with a status
     uint64_t channels;          ///< gauge: channels and half-open connections

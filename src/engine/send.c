@@ -19,29 +19,46 @@ static void note_failure(struct tf_reactor *reactor, struct tf_channel *channel,
     tf_reactor_touch(reactor, channel);
 }
 
-// What is written whole has its fate; it goes back to the pool with the others of this turn.
+struct tally {
+    uint64_t messages;
+    uint64_t bytes;
+};
+
+static void count_sent(
+    struct tf_reactor *reactor, struct tf_channel *channel, struct tf_slot *slot, struct tally sent)
+{
+    tf_count(&slot->counters.messages_sent, sent.messages);
+    tf_count(&slot->counters.bytes_sent, sent.bytes);
+    tf_count(&channel->group->counters.messages_sent, sent.messages);
+    tf_count(&reactor->counters.messages_sent, sent.messages);
+}
+
+// What is written whole has its fate; it goes back to the pool with the others of this turn. Byes that the
+// engine says itself at shutdown are nobody's, and not counted as anybody's.
 static void finish_messages(
     struct tf_reactor *reactor, struct tf_channel *channel, struct tf_message_queue *finished)
 {
-    uint64_t count = 0;
-    uint64_t bytes = 0;
+    struct tally written = {0};
+    struct tally posted = {0};
     for (struct tofu_message *message = tf_message_queue_take(finished); message != NULL;
          message = tf_message_queue_take(finished)) {
-        count++;
-        bytes += tf_message_wire_bytes(message);
-        tf_histogram_add(&reactor->counters.queue_dwell, reactor->now_ns - message->queued_ns);
+        uint64_t bytes = tf_message_wire_bytes(message);
+        written.messages++;
+        written.bytes += bytes;
+        if (message->group != NULL) {
+            posted.messages++;
+            posted.bytes += bytes;
+            tf_histogram_add(&reactor->counters.queue_dwell, reactor->now_ns - message->queued_ns);
+        }
         if (message->header.opcode == TOFU_BYE_REQUEST) {
             channel->is_bye_request_written = true;
         }
         tf_message_queue_append(&reactor->finished, message);
     }
-    if (count > 0) {
+    if (written.messages > 0) {
         struct tf_slot *slot = tf_table_slot(reactor->table, channel->number);
-        tf_slot_unload(slot, count, bytes);
-        tf_count(&slot->counters.messages_sent, count);
-        tf_count(&slot->counters.bytes_sent, bytes);
-        tf_count(&channel->group->counters.messages_sent, count);
-        tf_count(&reactor->counters.messages_sent, count);
+        tf_slot_unload(slot, written.messages, written.bytes);
+        count_sent(reactor, channel, slot, posted);
     }
 }
 

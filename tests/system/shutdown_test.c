@@ -114,6 +114,34 @@ static void a_peer_that_answers_makes_it_graceful(void **state)
     expect_shut_down(&link->client);
 }
 
+// The application can add the report to what it knows of its own messages; the engine's Byes, which nobody
+// posted, are not among them.
+static void the_report_counts_only_what_was_posted(void **state)
+{
+    struct link_fixture *link = *state;
+    struct ending ending;
+    link_open_server(link, NULL);
+    int raw = link_raw_client(link);
+    side_send(&link->server, TOFU_SIGNAL, 3, NULL);
+    raw_expect(raw, RAW_SIGNAL);
+    side_expect_stat(&link->server, messages_sent, 1);
+
+    start_shutdown(&ending, &link->server, LONG_NS);
+    uint64_t bye = raw_expect(raw, RAW_BYE_REQUEST);
+    raw_send_proto(raw, RAW_BYE_REQUEST, 8);
+    raw_expect(raw, RAW_BYE_RESPONSE);
+    raw_send_proto(raw, RAW_BYE_RESPONSE, bye);
+    raw_await_end(raw, NULL);
+    raw_close(raw);
+    worker_join(&ending.worker);
+
+    assert_status(TOFU_OK, ending.status);
+    assert_int_equal(ending.report.messages_delivered, 0);
+    assert_int_equal(ending.report.channels_graceful, 2); // The listener is one.
+    assert_int_equal(ending.report.channels_forced, 0);
+    assert_int_equal(side_stats(&link->server).messages_sent, 1);
+}
+
 static void both_peers_may_shut_down_at_once(void **state)
 {
     struct link_fixture *link = *state;
@@ -454,6 +482,7 @@ int main(void)
         LINK_TEST(an_engine_without_channels_is_shut_down_at_once),
         LINK_TEST(a_second_shutdown_has_nothing_to_do),
         CONNECTED_LINK_TEST(a_peer_that_answers_makes_it_graceful),
+        LINK_TEST(the_report_counts_only_what_was_posted),
         CONNECTED_LINK_TEST(both_peers_may_shut_down_at_once),
         LINK_TEST(the_engine_answers_a_bye_request_itself),
         LINK_TEST(a_bye_request_that_was_there_before_is_answered_too),
