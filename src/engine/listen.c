@@ -141,9 +141,9 @@ static void rest_after_failure(struct tf_reactor *reactor, struct tf_channel *ch
         (unsigned)channel->number,
         error);
     tf_count(&reactor->counters.accepts_failed, 1);
+    // Listeners of a group share its notice: whoever could not tell tries again when it rests again.
     if (!channel->is_rest_told) {
-        channel->is_rest_told = true;
-        tf_notices_accept_failed(reactor, channel);
+        channel->is_rest_told = tf_notices_accept_failed(reactor, channel);
     }
     rest(reactor, channel);
 }

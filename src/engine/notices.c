@@ -178,10 +178,10 @@ void tf_notices_pool_empty(struct tf_reactor *reactor, struct tofu_group *group)
     }
 }
 
-void tf_notices_accept_failed(struct tf_reactor *reactor, struct tf_channel *listener)
+bool tf_notices_accept_failed(struct tf_reactor *reactor, struct tf_channel *listener)
 {
     struct tofu_header header = {.channel = listener->number, .status = TOFU_ACCEPT_FAILED};
-    tell_group(reactor, listener->group, TF_NOTICE_ACCEPT_FAILED, header);
+    return tell_group(reactor, listener->group, TF_NOTICE_ACCEPT_FAILED, header);
 }
 
 void tf_notices_flush(struct tf_reactor *reactor)

@@ -28,8 +28,9 @@ struct tofu_message *tf_notices_reserve_closing(struct tf_pool *pool);
 /// Tells a group, once per episode, that reading rests for want of messages.
 void tf_notices_pool_empty(struct tf_reactor *reactor, struct tofu_group *group);
 
-/// Tells a listener's group that it rests for want of descriptors.
-void tf_notices_accept_failed(struct tf_reactor *reactor, struct tf_channel *listener);
+/// Tells a listener's group that it rests for want of descriptors. Returns false if the application still
+/// holds the last notice of this kind: then the group is still to be told.
+bool tf_notices_accept_failed(struct tf_reactor *reactor, struct tf_channel *listener);
 
 /// Reserves a group's own notices. Threads: any.
 ///

@@ -384,6 +384,51 @@ static void f12_without_descriptors_a_listener_rests_and_is_back_within_a_second
     }
 }
 
+// Two listeners share the one notice of their group: the second is told of when it is back.
+static void f12_each_listener_that_rests_is_told_of(void **state)
+{
+    (void)state;
+    enum { CALLERS = 40 }; // Half of them for each; one that finds no descriptor is gone here.
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        char addresses[2][TOFU_ADDRESS_BYTES_MAX];
+        uint16_t listeners[2];
+        tf_socket callers[CALLERS];
+        bool is_told[2] = {false, false};
+        begin_quiet(seed);
+        sim_config()->backlog_max = CALLERS;
+        pair_open(&pair, seed, NULL, NULL);
+        for (int i = 0; i < 2; i++) {
+            pair_listen(&pair, "tcp|127.0.0.1|0");
+            listeners[i] = pair.listener;
+            memcpy(addresses[i], pair.address, sizeof pair.address);
+        }
+        sim_config()->exhausted_rate = 1000;
+        for (int i = 0; i < CALLERS; i++) {
+            callers[i] = raw_knock(addresses[i % 2]);
+        }
+        pair_pass(TF_SECOND);
+
+        for (int i = 0; i < 2; i++) {
+            struct tofu_message *notice = pair_take(pair.server);
+            const struct tofu_header *header = tofu_message_header(notice);
+            assert_int_equal(header->status, TOFU_ACCEPT_FAILED);
+            int which = header->channel == listeners[1] ? 1 : 0;
+            assert_int_equal(header->channel, listeners[which]);
+            assert_false(is_told[which]);
+            is_told[which] = true;
+            tofu_engine_put(pair.server_engine, &notice);
+        }
+        pair_pass(TF_SECOND);
+        pair_expect_nothing(pair.server); // However often they rest: both are told of.
+        sim_config()->exhausted_rate = 0;
+        for (int i = 0; i < CALLERS; i++) {
+            tf_socket_close(callers[i]);
+        }
+        pair_close(&pair);
+    }
+}
+
 static void f12_a_full_table_turns_callers_away_until_there_is_room(void **state)
 {
     (void)state;
@@ -425,6 +470,7 @@ int main(void)
         cmocka_unit_test(f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop),
         cmocka_unit_test(f11_who_floods_waits_in_line_like_everybody),
         cmocka_unit_test(f12_without_descriptors_a_listener_rests_and_is_back_within_a_second),
+        cmocka_unit_test(f12_each_listener_that_rests_is_told_of),
         cmocka_unit_test(f12_a_full_table_turns_callers_away_until_there_is_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
