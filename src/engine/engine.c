@@ -103,6 +103,15 @@ static void drain_live_groups(struct tofu_engine *engine)
     }
 }
 
+// Before any group is freed: what waits in one may be the notice of another.
+static void drop_mail_of_live_groups(struct tofu_engine *engine)
+{
+    for (struct tf_list *link = engine->live_groups.next; link != &engine->live_groups;
+         link = link->next) {
+        tf_group_drop_mail(TF_CONTAINER_OF(link, struct tofu_group, link));
+    }
+}
+
 static void free_groups(struct tf_list *groups)
 {
     for (struct tf_list *link = tf_list_take_first(groups); link != NULL;
@@ -137,6 +146,7 @@ void tofu_engine_destroy(struct tofu_engine **engine_pointer)
     struct tf_command stop = {.kind = TF_COMMAND_STOP};
     tf_reactor_command(&engine->reactor, &stop);
     tf_reactor_close(&engine->reactor);
+    drop_mail_of_live_groups(engine);
     free_groups(&engine->live_groups);
     free_groups(&engine->dead_groups);
     tf_table_close(&engine->table);

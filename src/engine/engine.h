@@ -71,7 +71,8 @@ void tf_group_free(struct tofu_group *group);
 /// Closes a group's gate and mailbox, and wakes whoever is inside.
 void tf_group_close(struct tofu_group *group);
 
-/// Gives everything in the mailbox back to the pool. Nobody waits or pushes any more.
+/// Gives everything in the mailbox back to the pool, or to the groups whose notices they are. Nobody waits or
+/// pushes any more.
 void tf_group_drop_mail(struct tofu_group *group);
 
 #endif

@@ -152,14 +152,21 @@ enum tofu_status tofu_group_create(struct tofu_engine *engine, struct tofu_group
     return status;
 }
 
+// As tofu_engine_put(): what came here by an update may be a notice that another group waits for.
+static void put_back(struct tofu_group *group, struct tofu_message *message)
+{
+    message->is_update = false;
+    if (!tf_notices_come_home(message) && tf_pool_put(&group->engine->pool, message)) {
+        tf_reactor_wake(&group->engine->reactor);
+    }
+}
+
 void tf_group_drop_mail(struct tofu_group *group)
 {
     struct tofu_message *message = tf_mailbox_empty(&group->mailbox);
     while (message != NULL) {
         struct tofu_message *next = message->next;
-        if (tf_pool_put(&group->engine->pool, message)) {
-            tf_reactor_wake(&group->engine->reactor);
-        }
+        put_back(group, message);
         message = next;
     }
 }
@@ -246,9 +253,7 @@ static enum tofu_status keep_if_open(struct tofu_group *group, struct tofu_messa
     if (!tf_gate_is_closed(&group->gate)) {
         return TOFU_OK;
     }
-    if (tf_pool_put(&group->engine->pool, *message)) {
-        tf_reactor_wake(&group->engine->reactor);
-    }
+    put_back(group, *message);
     *message = NULL;
     return TOFU_SHUTDOWN_STARTED;
 }

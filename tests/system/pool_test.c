@@ -237,6 +237,54 @@ static void the_next_episode_is_told_again(void **state)
     }
 }
 
+// Fills the budget of four, and returns the notice that says so; the four go back.
+static struct tofu_message *run_into_the_budget(const struct side *side, int raw)
+{
+    struct tofu_message *held[4];
+    send_numbered(raw, 1, 5);
+    for (size_t i = 0; i < 4; i++) {
+        held[i] = side_expect(side, TOFU_REQUEST);
+    }
+    struct tofu_message *notice = expect_pool_empty(side);
+    for (size_t i = 0; i < 4; i++) {
+        side_put(side, held[i]);
+    }
+    side_take(side, TOFU_REQUEST);
+    side_expect_stat(side, messages_incoming, 0);
+    return notice;
+}
+
+// The notice is one of a kind: lost, there would be silence for ever.
+static void a_notice_is_back_home_when_a_group_that_it_was_sent_on_to_is_gone(void **state)
+{
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.pool_messages_max = 4};
+    link_open_server(link, &options);
+    int raw = link_raw_client(link);
+    for (int episode = 0; episode < 3; episode++) {
+        struct tofu_message *notice = run_into_the_budget(&link->server, raw);
+        struct side other = link->server;
+        link_open_group(&other);
+        assert_status(TOFU_OK, tofu_group_update(other.group, &notice));
+
+        tofu_group_destroy(&other.group);
+    }
+}
+
+// The group at home goes first; what is left in the other one must not look for it.
+static void a_notice_that_waits_in_another_group_goes_with_the_engine(void **state)
+{
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.pool_messages_max = 4};
+    link_open_server(link, &options);
+    struct tofu_message *notice = run_into_the_budget(&link->server, link_raw_client(link));
+    struct side other = link->server;
+    link_open_group(&other);
+    assert_status(TOFU_OK, tofu_group_update(other.group, &notice));
+
+    link_close_engine(link, link->server.engine);
+}
+
 static void a_message_that_is_posted_leaves_the_budget(void **state)
 {
     struct link_fixture *link = *state;
@@ -364,6 +412,8 @@ int main(void)
         LINK_TEST(a_pool_of_one_message_delivers_everything_in_order),
         LINK_TEST(a_used_up_budget_is_told_once),
         LINK_TEST(the_next_episode_is_told_again),
+        LINK_TEST(a_notice_is_back_home_when_a_group_that_it_was_sent_on_to_is_gone),
+        LINK_TEST(a_notice_that_waits_in_another_group_goes_with_the_engine),
         LINK_TEST(a_message_that_is_posted_leaves_the_budget),
         LINK_TEST(a_starved_engine_slows_its_peer_down),
         LINK_TEST(starved_channels_take_turns),
