@@ -25,6 +25,14 @@ enum outcome {
     ENDED,   ///< the channel is gone
 };
 
+// For want of room here, be it of memory or of a channel number: the peer is not to blame.
+static enum outcome turn_away(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
+{
+    tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_RESET);
+    return ENDED;
+}
+
 static enum outcome violate(
     struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
 {
@@ -38,8 +46,7 @@ static enum outcome violate(
             (unsigned)channel->number,
             tofu_status_name(reason));
     }
-    tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_RESET);
-    return ENDED;
+    return turn_away(reactor, channel, reason);
 }
 
 static enum outcome begin_frame(
@@ -79,7 +86,11 @@ static enum outcome cross_border(
         status = tf_delivery_skip(reactor, channel);
         break;
     }
-    return status == TOFU_OK ? GO_ON : violate(reactor, channel, status);
+    if (status == TOFU_OK) {
+        return GO_ON;
+    }
+    bool is_its_fault = status == TOFU_INVALID_MESSAGE;
+    return is_its_fault ? violate(reactor, channel, status) : turn_away(reactor, channel, status);
 }
 
 // Parses bytes until they are used up, or the channel starves or ends; says how many were used.

@@ -44,7 +44,8 @@ TOFU_NODISCARD enum tofu_status tf_delivery_begin(
 
 /// Takes a whole message from the reader and delivers it; a HelloRequest makes the connection a channel.
 ///
-/// @retval others than TOFU_OK: the channel must end with this reason.
+/// @retval TOFU_INVALID_MESSAGE  the peer broke a rule: the channel must end with this reason;
+/// others than TOFU_OK: there is no memory, or no channel number: the same, but the peer is not to blame.
 TOFU_NODISCARD enum tofu_status tf_delivery_finish(
     struct tf_reactor *reactor, struct tf_channel *channel);
 

@@ -84,6 +84,7 @@ static void no_more_channels_than_allowed_are_accepted(void **state)
     raw_await_end(third, NULL);
 
     side_expect_stat(&link->server, connections_refused, 1);
+    assert_int_equal(side_stats(&link->server).rules_broken, 0); // It did nothing wrong.
     side_expect_silence(&link->server);
     raw_send_proto(first, RAW_REQUEST, 9);
     assert_int_equal(side_take(&link->server, TOFU_REQUEST).channel, first_side.channel);
