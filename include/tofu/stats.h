@@ -38,7 +38,7 @@ struct tofu_stats {
     uint64_t channels_opened;      ///< channels that got a number
     uint64_t channels_closed;      ///< channels whose closing notice is out
     uint64_t channels_graceful;    ///< of those, ended by Byes, or listeners closed in order
-    uint64_t deadlines_missed;     ///< connections ended because time was up
+    uint64_t deadlines_missed;     ///< connections ended because time was up, aborts not counted
     uint64_t rules_broken;         ///< connections ended because the peer broke the protocol
     uint64_t accepts_failed;       ///< times a listener had to rest for want of descriptors
     uint64_t pool_empty_episodes;  ///< times that reading had to rest for want of messages

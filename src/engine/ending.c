@@ -140,7 +140,9 @@ void tf_ending_begin(
 {
     TF_ASSERT(channel->phase != TF_PHASE_CLOSED);
 
-    tf_count(&reactor->counters.deadlines_missed, reason == TOFU_TIMED_OUT ? 1 : 0);
+    // What a shutdown aborts had no deadline of its own to miss.
+    bool is_late = reason == TOFU_TIMED_OUT && !reactor->is_aborting;
+    tf_count(&reactor->counters.deadlines_missed, is_late ? 1 : 0);
     log_ending(reactor, channel, reason, detail);
     if (channel->number != 0) {
         // First, because the detail may be the words of a query that goes with the attempt.

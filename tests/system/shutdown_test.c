@@ -226,6 +226,7 @@ static void a_peer_that_does_not_answer_is_aborted_in_time(void **state)
     assert_true(took_ns < SHORT_NS + LATE_NS);
     assert_int_equal(ending.report.channels_graceful, 0);
     assert_int_equal(ending.report.channels_forced, 1);
+    assert_int_equal(side_stats(&link->client).deadlines_missed, 0);
     raw_expect(raw, RAW_BYE_REQUEST);
     raw_await_end(raw, NULL);
     assert_int_equal(drain(&link->client), 1);
