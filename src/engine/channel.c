@@ -5,6 +5,9 @@
 #include "base/assert.h"
 #include "os/clock.h"
 
+/// A peer that takes bytes out of the kernel is seen to do so this much of the timeout later, at most.
+#define LOOKS_PER_CLOSE_TIMEOUT 4
+
 struct tf_channel *tf_channel_create(
     const struct tofu_allocator *allocator, struct tofu_group *group, enum tf_side side)
 {
@@ -89,6 +92,12 @@ bool tf_channel_awaits_bye(const struct tf_channel *channel)
     return false;
 }
 
+bool tf_channel_is_closing(const struct tf_channel *channel)
+{
+    bool is_open = channel->phase == TF_PHASE_OPEN;
+    return channel->phase == TF_PHASE_DRAINING || (is_open && tf_channel_awaits_bye(channel));
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -100,6 +109,17 @@ static uint64_t attempt_deadline(
     uint64_t deadline_ns = tf_deadline(channel->since_ns, settings->connect_timeout_ns);
     uint64_t go_on_at_ns = channel->attempt->go_on_at_ns;
     return go_on_at_ns == 0 ? deadline_ns : earlier(deadline_ns, go_on_at_ns);
+}
+
+// While the kernel still has to send, it must be seen whether that goes on.
+static uint64_t closing_deadline(
+    const struct tf_channel *channel, const struct tf_settings *settings)
+{
+    uint64_t deadline_ns = tf_deadline(channel->progress_ns, settings->close_timeout_ns);
+    uint64_t look_ns = settings->close_timeout_ns / LOOKS_PER_CLOSE_TIMEOUT;
+    bool is_sending = channel->unsent_bytes > 0;
+    return is_sending ? earlier(deadline_ns, tf_deadline(channel->looked_ns, look_ns))
+                      : deadline_ns;
 }
 
 uint64_t tf_channel_deadline(const struct tf_channel *channel, const struct tf_settings *settings)
@@ -126,12 +146,11 @@ uint64_t tf_channel_deadline(const struct tf_channel *channel, const struct tf_s
             deadline_ns = tf_deadline(channel->frame_since_ns, settings->frame_timeout_ns);
         }
         if (tf_channel_awaits_bye(channel) && !channel->is_starved) {
-            uint64_t bye_ns = tf_deadline(channel->progress_ns, settings->close_timeout_ns);
-            deadline_ns = earlier(deadline_ns, bye_ns);
+            deadline_ns = earlier(deadline_ns, closing_deadline(channel, settings));
         }
         break;
     case TF_PHASE_DRAINING:
-        deadline_ns = tf_deadline(channel->progress_ns, settings->close_timeout_ns);
+        deadline_ns = closing_deadline(channel, settings);
         break;
     }
     return deadline_ns;

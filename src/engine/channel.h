@@ -76,7 +76,9 @@ struct tf_channel {
     uint64_t since_ns;         ///< start of connecting, or of being half-open
     uint64_t rests_until_ns;   ///< of a listener; 0: it does not rest
     uint64_t frame_since_ns;   ///< first byte of the unfinished frame; 0: there is none
-    uint64_t progress_ns;      ///< last byte either way while ending
+    uint64_t progress_ns;      ///< last byte either way while ending, or taken out of the kernel
+    uint64_t looked_ns;        ///< while ending: when unsent_bytes was read
+    uint64_t unsent_bytes;     ///< what the kernel still had to send then
     uint64_t starved_since_ns; ///< while is_starved
     uint64_t bytes_ns;         ///< last bytes of the unfinished message, while it has a place
 
@@ -111,5 +113,8 @@ void tf_channel_feed(struct tf_channel *channel, uint64_t now_ns);
 
 /// Says whether our ByeRequest is queued or sent and has no answer yet.
 bool tf_channel_awaits_bye(const struct tf_channel *channel);
+
+/// Says whether an end is under way that must not take longer than close_timeout_ns without progress.
+bool tf_channel_is_closing(const struct tf_channel *channel);
 
 #endif

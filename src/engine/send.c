@@ -62,7 +62,7 @@ static void finish_messages(
     }
 }
 
-void tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
+static void write_queue(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     size_t written = 0;
     while (channel->writer.queue.first != NULL) {
@@ -93,4 +93,10 @@ void tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
         channel->progress_ns = reactor->now_ns;
         written += size;
     }
+}
+
+void tf_send(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    write_queue(reactor, channel);
+    tf_transfer_look_at_unsent(reactor, channel);
 }

@@ -20,6 +20,20 @@ static bool try_to_receive(struct tf_reactor *reactor, struct tf_channel *channe
     return tf_receive(reactor, channel);
 }
 
+void tf_transfer_look_at_unsent(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (!tf_channel_is_closing(channel)) {
+        return;
+    }
+    size_t unsent_bytes = tf_socket_unsent(channel->watch.socket);
+    if (unsent_bytes < channel->unsent_bytes) {
+        channel->progress_ns = reactor->now_ns;
+    }
+    channel->unsent_bytes = unsent_bytes;
+    channel->looked_ns = reactor->now_ns;
+    tf_reactor_arm(reactor, channel);
+}
+
 // A drain ends when our side is written and shut, and the peer's end was read.
 static void go_on_draining(struct tf_reactor *reactor, struct tf_channel *channel)
 {
@@ -30,7 +44,7 @@ static void go_on_draining(struct tf_reactor *reactor, struct tf_channel *channe
         tf_socket_shutdown_send(channel->watch.socket);
         channel->is_send_shut = true;
         channel->progress_ns = reactor->now_ns;
-        tf_reactor_arm(reactor, channel);
+        tf_transfer_look_at_unsent(reactor, channel);
     }
     if (channel->has_read_end) {
         tf_ending_begin(reactor, channel, TOFU_OK, NULL, TF_ENDING_CLOSE);
@@ -76,7 +90,11 @@ bool tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel)
 bool tf_transfer_look_again(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     channel->can_read = !channel->has_read_end;
-    return tf_transfer_step(reactor, channel);
+    if (!tf_transfer_step(reactor, channel)) {
+        return false;
+    }
+    tf_transfer_look_at_unsent(reactor, channel);
+    return true;
 }
 
 void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel)

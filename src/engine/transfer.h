@@ -18,6 +18,10 @@ bool tf_transfer_step(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Goes on with a channel that was in line for the budget.
 void tf_transfer_resume(struct tf_reactor *reactor, struct tf_channel *channel);
 
+/// Notes, while the channel ends, whether the peer has taken more of what the kernel has to send since the
+/// last look: that is progress.
+void tf_transfer_look_at_unsent(struct tf_reactor *reactor, struct tf_channel *channel);
+
 /// Writes the queue; a failure is noted in the channel.
 void tf_send(struct tf_reactor *reactor, struct tf_channel *channel);
 

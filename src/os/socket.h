@@ -117,6 +117,10 @@ enum tf_io tf_socket_send(
 /// Says how many bytes are there to be received now; 0 if the system does not say.
 size_t tf_socket_pending(tf_socket socket);
 
+/// Says how many bytes were sent and not taken by the peer's system (TCP), or the peer (Unix): less than
+/// at the last look, with nothing sent since, is progress. 0 if the system does not say.
+size_t tf_socket_unsent(tf_socket socket);
+
 /// Says to the peer that nothing more comes. Failure is no news: reading will tell.
 void tf_socket_shutdown_send(tf_socket socket);
 

@@ -291,6 +291,24 @@ static void what_waits_to_be_received_is_counted(void **state)
     assert_int_equal(tf_socket_pending(fixture->server), 0);
 }
 
+// Where the system tells, what the peer takes shows.
+static void what_the_peer_takes_is_no_longer_unsent(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t deadline_ns = tf_deadline(tf_clock_now(), CONTRACT_DEADLINE);
+    enum tf_io last = TF_IO_DONE;
+    assert_int_equal(tf_socket_unsent(fixture->client), 0);
+    assert_true(contract_fill(fixture->client) > 0);
+    size_t full = tf_socket_unsent(fixture->client);
+
+    for (size_t unsent = full; unsent > 0; unsent = tf_socket_unsent(fixture->client)) {
+        assert_true(unsent <= full);
+        assert_true(tf_clock_now() < deadline_ns);
+        (void)contract_drain(fixture->server, &last);
+        assert_int_equal(last, TF_IO_WOULD_BLOCK);
+    }
+}
+
 static void sending_to_one_who_does_not_read_would_block_and_loses_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -554,6 +572,7 @@ static const struct CMUnitTest connected_cases[] = {
     cmocka_unit_test(asking_early_how_a_connection_ended_is_answered_truly),
     cmocka_unit_test(receiving_when_nothing_is_there_would_block),
     cmocka_unit_test(what_waits_to_be_received_is_counted),
+    cmocka_unit_test(what_the_peer_takes_is_no_longer_unsent),
     cmocka_unit_test(sending_to_one_who_does_not_read_would_block_and_loses_nothing),
     cmocka_unit_test(segments_are_sent_and_filled_in_their_order),
     cmocka_unit_test(data_comes_before_the_end),

@@ -246,6 +246,40 @@ static void a_drain_without_progress_is_timed_out(void **state)
     side_expect_closed(&link->server, link->server.channel, link->hello_id, "timed_out");
 }
 
+// All of the farewell is in the kernel at once, and the peer takes it bit by bit: each bit is progress.
+static void a_drain_is_not_timed_out_while_the_peer_reads(void **state)
+{
+    enum { COUNT = 30, BODY_BYTES = 60000, FRAME_BYTES = RAW_HEADER_BYTES + BODY_BYTES };
+    static const char body[BODY_BYTES] = "";
+    static uint8_t bytes[FRAME_BYTES];
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.close_timeout_ns = 5 * TIMEOUT_NS};
+    link_open_server(link, &options);
+    int raw = link_raw_client(link);
+    raw_send_proto(raw, RAW_BYE_REQUEST, 8);
+    side_take(&link->server, TOFU_BYE_REQUEST);
+    for (uint64_t id = 1; id <= COUNT; id++) {
+        struct tofu_message *message = side_message(&link->server, TOFU_RESPONSE, id, NULL);
+        assert_status(TOFU_OK, tofu_message_set_body(message, body, sizeof body));
+        side_post(&link->server, message);
+    }
+    side_send(&link->server, TOFU_BYE_RESPONSE, 8, NULL);
+
+    for (int i = 0; i < COUNT; i++) {
+        struct tofu_message *message = NULL;
+        // What its own kernel has at last it takes at once: nobody sees when it does.
+        uint64_t pause_ns = i < COUNT / 2 ? TIMEOUT_NS : 0;
+        raw_receive_bytes(raw, bytes, sizeof bytes);
+        assert_status(TOFU_OK, tofu_group_wait(link->server.group, pause_ns, &message));
+        assert_null(message);
+    }
+    raw_expect(raw, RAW_BYE_RESPONSE);
+    assert_int_equal(raw_await_end(raw, NULL), RAW_FIN);
+    raw_close(raw);
+
+    side_expect_closed(&link->server, link->server.channel, link->hello_id, "success");
+}
+
 static void too_many_half_open_connections_cost_the_oldest(void **state)
 {
     struct link_fixture *link = *state;
@@ -343,6 +377,7 @@ int main(void)
         LINK_TEST(a_bye_request_is_not_timed_out_while_the_peer_talks),
         LINK_TEST(a_peer_that_never_closes_is_timed_out),
         LINK_TEST(a_drain_without_progress_is_timed_out),
+        LINK_TEST(a_drain_is_not_timed_out_while_the_peer_reads),
         LINK_TEST(too_many_half_open_connections_cost_the_oldest),
         LINK_TEST(newcomers_wait_while_those_before_them_starve),
         LINK_TEST(silent_connections_do_not_drive_out_those_that_talk),

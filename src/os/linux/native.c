@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -68,6 +70,12 @@ int tf_native_path_set_mode(const char *path, mode_t mode, struct stat *file_out
     }
     (void)close(descriptor);
     return error;
+}
+
+size_t tf_native_unsent(int descriptor)
+{
+    int size = 0;
+    return ioctl(descriptor, SIOCOUTQ, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
 int tf_native_pipe(int ends[2])

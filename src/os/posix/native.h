@@ -31,6 +31,9 @@ void tf_native_break(int descriptor);
 /// says which file it is. Returns 0 or the error number: EADDRINUSE if it is something else.
 int tf_native_path_set_mode(const char *path, mode_t mode, struct stat *file_out);
 
+/// Says how many bytes a socket has sent that were not taken; 0 if the system does not say.
+size_t tf_native_unsent(int descriptor);
+
 /// Makes a pipe whose two ends are non-blocking and not inherited. Returns 0, or -1 and errno.
 int tf_native_pipe(int ends[2]);
 

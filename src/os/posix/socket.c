@@ -296,6 +296,11 @@ size_t tf_socket_pending(tf_socket socket)
     return ioctl((int)socket, FIONREAD, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
+size_t tf_socket_unsent(tf_socket socket)
+{
+    return tf_native_unsent((int)socket);
+}
+
 void tf_socket_shutdown_send(tf_socket socket)
 {
     (void)shutdown((int)socket, SHUT_WR);

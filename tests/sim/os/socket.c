@@ -213,6 +213,14 @@ size_t tf_socket_pending(tf_socket socket)
     return end_of(socket)->arrived;
 }
 
+size_t tf_socket_unsent(tf_socket socket)
+{
+    sim_tick();
+    const struct sim_end *end = end_of(socket);
+    const struct sim_end *peer = end->peer;
+    return end->connection->is_unix ? peer->fill : peer->fill - peer->arrived;
+}
+
 void tf_socket_shutdown_send(tf_socket socket)
 {
     sim_tick();
