@@ -76,6 +76,17 @@ static bool is_half_open_full(const struct tf_reactor *reactor)
     return atomic_load(&reactor->counters.half_open) >= reactor->settings->half_open_max;
 }
 
+// Its HelloRequest may be in the kernel: accepting many at once must not cost one that was not looked at.
+static bool oldest_is_unread(const struct tf_reactor *reactor)
+{
+    if (tf_list_is_empty(&reactor->half_open)) {
+        return false;
+    }
+    const struct tf_channel *oldest =
+        TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
+    return oldest->can_read && !oldest->is_starved;
+}
+
 // The oldest one goes: it had the most time to say hello. One that starves is not to blame, and not on
 // the list; when all starve, nobody is accepted.
 static void make_room_half_open(struct tf_reactor *reactor)
@@ -153,6 +164,9 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
     for (uint32_t i = 0;
          i < reactor->strangers_max && channel->can_read && channel->rests_until_ns == 0;
          i++) {
+        if (is_half_open_full(reactor) && oldest_is_unread(reactor)) {
+            break; // It has its turn first.
+        }
         if (is_half_open_full(reactor) && tf_list_is_empty(&reactor->half_open)) {
             rest(reactor, channel); // Who comes now waits in the kernel: nobody here is to blame.
             break;
