@@ -131,7 +131,8 @@ TOFU_API void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **
 
 /// Ends all channels in good order: no new posts and connections, what is queued is sent, every
 /// channel says Bye and answers the peer's; what is left when the time is up is aborted. Groups can
-/// still be waited on: they give what is queued, then TOFU_SHUTDOWN_STARTED.
+/// still be waited on: they give what is queued, then TOFU_SHUTDOWN_STARTED. Aborting counts as well: with
+/// thousands of channels it begins before the time is up, when half of it is over at the earliest.
 ///
 /// Threads: any. Blocks: up to `timeout_ns` + 100 ms.
 /// @param report  may be NULL; written unless the status is TOFU_FORKED or TOFU_NOT_ALLOWED.

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "engine/group.h"
 #include "engine/notices.h"
+#include "engine/shutdown.h"
 #include "os/clock.h"
 #include "os/network.h"
 
@@ -251,14 +252,36 @@ void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status statu
     tf_mutex_unlock(&engine->groups_lock);
 }
 
+static uint64_t abort_time(struct tofu_engine *engine, uint64_t deadline_ns, uint64_t timeout_ns)
+{
+    uint64_t channel_count = atomic_load(&engine->table.channel_count);
+    return deadline_ns == TF_NEVER
+               ? TF_NEVER
+               : deadline_ns - tf_shutdown_abort_lead(channel_count, timeout_ns);
+}
+
+// Returns whether it is done, and not later than those that are left can still be aborted in time: the more
+// have ended meanwhile, the later that is.
+static bool wait_for_byes(
+    struct tofu_engine *engine, struct tf_command *shutdown, uint64_t timeout_ns)
+{
+    uint64_t deadline_ns = tf_deadline(tf_clock_now(), timeout_ns);
+    uint64_t until_ns = 0;
+    bool is_done = false;
+    do {
+        until_ns = abort_time(engine, deadline_ns, timeout_ns);
+        is_done = tf_command_wait(shutdown, until_ns);
+    } while (!is_done && abort_time(engine, deadline_ns, timeout_ns) > until_ns);
+    return is_done;
+}
+
 // Returns whether every channel ended in time.
 static bool say_bye_and_wait(
     struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report_out)
 {
-    uint64_t deadline_ns = tf_deadline(tf_clock_now(), timeout_ns);
     struct tf_command shutdown = {.kind = TF_COMMAND_SHUTDOWN};
     tf_reactor_command(&engine->reactor, &shutdown);
-    bool is_done = tf_command_wait(&shutdown, deadline_ns);
+    bool is_done = wait_for_byes(engine, &shutdown, timeout_ns);
     if (!is_done) {
         struct tf_command abort = {.kind = TF_COMMAND_ABORT};
         tf_reactor_command(&engine->reactor, &abort);

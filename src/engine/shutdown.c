@@ -6,7 +6,23 @@
 #include "engine/ending.h"
 #include "engine/group.h"
 #include "engine/ids.h"
+#include "os/clock.h"
 #include "wire/header.h"
+
+/// What it costs to abort a channel, about: the system's reset, and the notice.
+#define ABORT_NS UINT64_C(25000)
+
+/// What a shutdown may take beyond its deadline is 100 ms; half of that is left for a busy machine.
+#define OVERRUN_NS (50 * TF_MILLISECOND)
+
+uint64_t tf_shutdown_abort_lead(uint64_t channel_count, uint64_t timeout_ns)
+{
+    TF_ASSERT(channel_count <= TF_CHANNELS_MAX);
+
+    uint64_t abort_ns = channel_count * ABORT_NS;
+    uint64_t lead_ns = abort_ns > OVERRUN_NS ? abort_ns - OVERRUN_NS : 0;
+    return lead_ns < timeout_ns / 2 ? lead_ns : timeout_ns / 2;
+}
 
 enum tofu_status tf_shutdown_say_bye(struct tf_reactor *reactor, struct tf_channel *channel)
 {

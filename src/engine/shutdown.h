@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Ending everything: with Byes (shutdown), or at once (abort, destroy). The I/O thread only.
+// Ending everything: with Byes (shutdown), or at once (abort, destroy). The I/O thread only, but for the
+// estimate.
 #ifndef TF_ENGINE_SHUTDOWN_H
 #define TF_ENGINE_SHUTDOWN_H
 
 #include "engine/channel.h"
 #include "engine/reactor.h"
+
+/// Estimates how long before its deadline a shutdown must abort this many channels for the abort to end in
+/// time: nothing for few of them, never more than half of the time that there is. Threads: any.
+uint64_t tf_shutdown_abort_lead(uint64_t channel_count, uint64_t timeout_ns);
 
 /// Runs the commands that were taken in this turn; those that are done are finished at its end.
 void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken);

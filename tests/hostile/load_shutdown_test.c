@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A shutdown among hostile peers of every kind: it ends at its deadline each time, its report adds up, and
 // every channel ends with one notice. A resolver that never answers is the simulator's to show.
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -116,10 +117,86 @@ static void a_shutdown_among_hostile_peers_keeps_its_deadline(void **state)
         (double)longest_ns / 1e6);
 }
 
+/// Enough that ending them takes longer than a shutdown may be late.
+#define MANY_COUNT      10000
+#define MANY_TIMEOUT_NS SECOND_NS
+
+static void note_first_abort(void *context, const struct tofu_log_record *record)
+{
+    _Atomic uint64_t *first_ns = context;
+    uint64_t none = 0;
+    if (record->id == TOFU_LOG_DEADLINE_MISSED) {
+        (void)atomic_compare_exchange_strong(first_ns, &none, test_now());
+    }
+}
+
+static void connect_many(struct link_fixture *link, struct crowd *crowd)
+{
+    static const char text[] = "~connect_to:tcp|127.0.0.1|7099\r\n";
+    uint8_t hello[RAW_HEADER_BYTES + sizeof text];
+    const struct raw_frame frame = {
+        .channel = 1,
+        .proto = RAW_HELLO_REQUEST,
+        .id = 1,
+        .text = text,
+        .text_bytes = sizeof text - 1};
+    size_t hello_bytes = raw_pack(&frame, hello);
+    crowd_order_connect(crowd, link->address, MANY_COUNT, hello, hello_bytes);
+    for (int i = 0; i < MANY_COUNT; i++) {
+        (void)side_take(&link->server, TOFU_HELLO_REQUEST);
+    }
+    assert_int_equal(crowd_take_report(crowd).connected, MANY_COUNT);
+}
+
+// The time that aborting them takes counts as well, so it begins before the time is up.
+static void many_silent_peers_are_aborted_early_enough(void **state)
+{
+    struct link_fixture *link = *state;
+    _Atomic uint64_t first_ns = 0;
+    const struct tofu_options options = {
+        .half_open_max = MANY_COUNT,
+        .log_sink = note_first_abort,
+        .log_context = &first_ns,
+        .log_level = TOFU_LOG_DEBUG};
+    if (descriptors_allow(MANY_COUNT + 100) < MANY_COUNT + 100) {
+        print_message("skipped: the system grants fewer than %d descriptors\n", MANY_COUNT);
+        skip();
+    }
+    struct crowd crowd;
+    crowd_open(&crowd);
+    link_open_server(link, &options);
+    connect_many(link, &crowd);
+    struct tofu_shutdown_report report = {.struct_size = sizeof report};
+
+    uint64_t start_ns = test_now();
+    enum tofu_status status = tofu_engine_shutdown(link->server.engine, MANY_TIMEOUT_NS, &report);
+    uint64_t time_ns = test_now() - start_ns;
+
+    uint64_t abort_ns = atomic_load(&first_ns) - start_ns;
+    print_message(
+        "%d channels: aborted after %.0f ms, done after %.0f ms of %.0f ms\n",
+        MANY_COUNT,
+        (double)abort_ns / 1e6,
+        (double)time_ns / 1e6,
+        (double)MANY_TIMEOUT_NS / 1e6);
+    assert_status(TOFU_TIMED_OUT, status);
+    assert_int_equal(report.channels_forced, MANY_COUNT);
+    assert_in_range(abort_ns, MANY_TIMEOUT_NS / 2, MANY_TIMEOUT_NS);
+    assert_in_range(time_ns, 0, MANY_TIMEOUT_NS + PROMISED_NS + MACHINE_SLACK_NS);
+    crowd_close(&crowd);
+    // The sink is gone with this function.
+    link_close_engine(link, link->server.engine);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    static const struct CMUnitTest many_tests[] = {
+        LINK_TEST(many_silent_peers_are_aborted_early_enough),
+    };
+    static const struct CMUnitTest tests[] = {
         LINK_TEST(a_shutdown_among_hostile_peers_keeps_its_deadline),
     };
-    return LINK_RUN(tests, LINK_BOTH);
+    int failed = LINK_RUN(many_tests, LINK_TCP);
+    failed += LINK_RUN(tests, LINK_BOTH);
+    return failed;
 }
