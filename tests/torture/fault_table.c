@@ -21,9 +21,10 @@
 #define NOTIFICATION BIT(TOFU_NOTIFICATION_FAILED)
 #define MEMORY       BIT(TOFU_ALLOCATION_FAILED)
 #define NAME         BIT(TOFU_INVALID_ADDRESS)
-// A listener goes with its engine, and its path too.
-#define DEATH (NOTIFICATION | BIT(TOFU_UDS_PATH_NOT_FOUND))
-#define BREAK UINT64_C(0)
+// A listener that cannot be watched, or whose engine is lost, goes, and its path too.
+#define UNWATCHED (NOTIFICATION | BIT(TOFU_UDS_PATH_NOT_FOUND))
+#define DEATH     UNWATCHED
+#define BREAK     UINT64_C(0)
 
 #define ROW(area, function, error, flags, statuses, why)                                           \
     {                                                                                              \
@@ -209,9 +210,9 @@ static const struct fault_row table[] = {
     ROW(POLLING, epoll_create1, ENFILE, 0, NOTIFICATION, "the system has no descriptor left"),
     ROW(POLLING, epoll_create1, ENOMEM, 0, NOTIFICATION, "no memory"),
 
-    ROW(POLLING, epoll_ctl, ENOMEM, 0, NOTIFICATION | MEMORY, "no memory"),
-    ROW(POLLING, epoll_ctl, ENOSPC, 0, NOTIFICATION, "the user's limit of watches"),
-    ROW(POLLING, epoll_ctl, EPERM, 0, NOTIFICATION, "forbidden by a filter"),
+    ROW(POLLING, epoll_ctl, ENOMEM, 0, UNWATCHED | MEMORY, "no memory"),
+    ROW(POLLING, epoll_ctl, ENOSPC, 0, UNWATCHED, "the user's limit of watches"),
+    ROW(POLLING, epoll_ctl, EPERM, 0, UNWATCHED, "forbidden by a filter"),
 
     ROW(POLLING, epoll_wait, EINTR, PASSES, BREAK, "a signal"),
     ROW(POLLING, epoll_wait, EBADF, FAULT_KILLS_ENGINE, DEATH, "closed by somebody else"),

@@ -36,7 +36,9 @@ int tf_native_accept(int listener)
 void tf_native_break(int descriptor)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-    (void)connect(descriptor, &nowhere, sizeof nowhere);
+    while (connect(descriptor, &nowhere, sizeof nowhere) != 0 && errno == EINTR) {
+        // A signal came first.
+    }
     (void)shutdown(descriptor, SHUT_RDWR);
 }
 
