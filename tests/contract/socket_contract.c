@@ -5,6 +5,7 @@
 // Unix path in unix_path_test.c.
 #include "contract/contract_link.h"
 #include "os/error.h"
+#include "unit/expect.h"
 
 struct fixture {
     struct contract_link link;
@@ -212,6 +213,32 @@ static void asking_early_how_a_connection_ended_is_answered_truly(void **state)
     }
 }
 
+// The peer may have come and gone before anybody asks: "still under way" would be asked for ever.
+static void a_connection_that_was_reset_before_its_end_is_asked_for_is_over(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 10; i++) {
+        enum tf_connect result = TF_CONNECT_FAILED;
+        enum tofu_status status = TOFU_OK;
+        int error = 0;
+        tf_socket client = contract_connect_start(&fixture->link, &result);
+        contract_reset(&fixture->link, contract_accept(&fixture->link));
+        if (result == TF_CONNECT_PENDING) {
+            contract_await(&fixture->link, client, TF_POLL_WRITE);
+            result = tf_socket_connect_finish(client, &status, &error);
+        }
+
+        assert_int_not_equal(result, TF_CONNECT_PENDING);
+        if (result == TF_CONNECT_DONE) {
+            enum tf_io outcome = contract_await_outcome(&fixture->link, client, &error);
+            assert_true(outcome == TF_IO_FAILED || outcome == TF_IO_END);
+        } else {
+            assert_int_equal(status, TOFU_CONNECT_FAILED);
+            assert_int_not_equal(error, 0);
+        }
+    }
+}
+
 // Receiving and sending.
 
 static void receiving_when_nothing_is_there_would_block(void **state)
@@ -300,6 +327,9 @@ static void what_the_peer_takes_is_no_longer_unsent(void **state)
     assert_int_equal(tf_socket_unsent(fixture->client), 0);
     assert_true(contract_fill(fixture->client) > 0);
     size_t full = tf_socket_unsent(fixture->client);
+    if (full == 0) {
+        skip_because("this system does not tell what is unsent");
+    }
 
     for (size_t unsent = full; unsent > 0; unsent = tf_socket_unsent(fixture->client)) {
         assert_true(unsent <= full);
@@ -572,6 +602,7 @@ static const struct CMUnitTest connected_cases[] = {
     cmocka_unit_test(asking_early_how_a_connection_ended_is_answered_truly),
     cmocka_unit_test(receiving_when_nothing_is_there_would_block),
     cmocka_unit_test(what_waits_to_be_received_is_counted),
+    cmocka_unit_test(a_connection_that_was_reset_before_its_end_is_asked_for_is_over),
     cmocka_unit_test(what_the_peer_takes_is_no_longer_unsent),
     cmocka_unit_test(sending_to_one_who_does_not_read_would_block_and_loses_nothing),
     cmocka_unit_test(segments_are_sent_and_filled_in_their_order),

@@ -51,6 +51,16 @@ static bool socket_is_its_own_peer(
     return own_size == peer_size && memcmp(&own, peer, (size_t)own_size) == 0;
 }
 
+// A connection that was made and reset before anybody asked has neither an error nor a peer any more, and
+// is told from one under way by asking what is ready.
+static int unconnected_error(SOCKET socket)
+{
+    WSAPOLLFD entry = {.fd = socket, .events = POLLWRNORM};
+    bool has_failed =
+        WSAPoll(&entry, 1, 0) == 1 && (entry.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+    return has_failed ? WSAECONNRESET : WSAENOTCONN;
+}
+
 // Gives 0 for a socket that is connected, WSAENOTCONN for one that is not yet, or why it failed.
 static int connection_error(SOCKET socket)
 {
@@ -66,7 +76,8 @@ static int connection_error(SOCKET socket)
     int peer_size = (int)sizeof peer;
     memset(&peer, 0, sizeof peer);
     if (getpeername(socket, (struct sockaddr *)&peer, &peer_size) != 0) {
-        return WSAGetLastError();
+        error = WSAGetLastError();
+        return error == WSAENOTCONN ? unconnected_error(socket) : error;
     }
     return socket_is_its_own_peer(socket, &peer, peer_size) ? WSAECONNREFUSED : 0;
 }
