@@ -168,7 +168,8 @@ static void try_next_endpoint(struct tf_reactor *reactor, struct tf_channel *cha
 {
     reactor->poller.ops->forget(&reactor->poller, &channel->watch);
     tf_socket_close(channel->watch.socket);
-    channel->watch.socket = TF_SOCKET_NONE;
+    // What the poller knows of this socket says nothing of the next one.
+    channel->watch = (struct tf_watch){.socket = TF_SOCKET_NONE, .token = channel->watch.token};
     channel->attempt->next_endpoint++;
     try_endpoints(reactor, channel);
 }
