@@ -39,6 +39,9 @@ struct machine_ids {
 /// no users and groups by number.
 bool machine_has_ids(struct machine_ids *own_out);
 
+/// Says whether the library can see here how much of what it sent the peer has not taken.
+bool machine_tells_unsent(void);
+
 /// Makes a directory that nobody else has, and writes its path.
 bool machine_make_directory(char *path_out, size_t path_size);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "support/link_fixture.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 
 #define TIMEOUT_NS (100 * MILLISECOND_NS)
@@ -254,6 +255,9 @@ static void a_drain_is_not_timed_out_while_the_peer_reads(void **state)
     static uint8_t bytes[FRAME_BYTES];
     struct link_fixture *link = *state;
     const struct tofu_options options = {.close_timeout_ns = 5 * TIMEOUT_NS};
+    if (!machine_tells_unsent()) {
+        skip_because("this system does not tell what is unsent");
+    }
     link_open_server(link, &options);
     int raw = link_raw_client(link);
     raw_send_proto(raw, RAW_BYE_REQUEST, 8);

@@ -65,6 +65,11 @@ bool machine_has_ids(struct machine_ids *own_out)
     return false;
 }
 
+bool machine_tells_unsent(void)
+{
+    return false;
+}
+
 bool machine_make_directory(char *path_out, size_t path_size)
 {
     static LONG number;
