@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// The poller of Windows over the kernel of kernel.h, in a world that a test sets: who is ready, what there is
+// no memory for, what a call answers. Nothing is drawn. Sockets are numbers from 1.
+//
+// The linker sends tf_nt_open to __wrap_tf_nt_open, which changes the kernel's table for a test. Include
+// cmocka.h before.
+#ifndef TF_NT_TROUBLE_H
+#define TF_NT_TROUBLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nt/kernel.h"
+#include "os/poller.h"
+
+#define SOCKETS_MAX 400
+
+struct trouble_system {
+    uint64_t now_ns;
+    uint64_t call_count;
+    size_t allocated_bytes;
+    bool is_short;   ///< no memory for requests and ports
+    bool keeps_back; ///< the kernel never finishes what it put off
+    bool puts_off;   ///< and puts off everything
+    uint32_t ready[SOCKETS_MAX];
+    int base_errors[SOCKETS_MAX]; ///< what SIO_BASE_HANDLE answers
+    int poll_error;               ///< what SIO_BSP_HANDLE_POLL answers
+    uintptr_t below[SOCKETS_MAX]; ///< the socket below, for SIO_BSP_HANDLE_POLL
+    tf_nt_handle files[SOCKETS_MAX];
+    const char *missing;      ///< a function that this system has not got
+    tf_nt_status wait_status; ///< what NtRemoveIoCompletionEx answers, unless 0
+    tf_nt_status create_status;
+};
+
+struct trouble_fixture {
+    struct tf_poller poller;
+    struct tofu_allocator allocator;
+};
+
+extern struct trouble_system trouble_system;
+extern struct trouble_fixture trouble_fixture;
+
+/// A test's set-up and tear-down: the latter fails if memory was not freed.
+int trouble_set_up(void **state);
+int trouble_tear_down(void **state);
+
+/// Opens the poller of the fixture.
+enum tofu_status trouble_open(bool lsp_fallback);
+
+/// Opens a socket. Returns a watch for it, whose token is the number.
+struct tf_watch trouble_socket(uintptr_t number, bool is_overlapped);
+
+enum tofu_status trouble_watch(struct tf_watch *watch, uint8_t interest);
+void trouble_forget(struct tf_watch *watch);
+
+/// Waits, which must succeed. Returns the number of events.
+uint32_t trouble_wait(uint64_t timeout_ns, struct tf_poll_event *events, uint32_t capacity);
+
+/// Expects that a socket cannot be watched, and that the poller's detail has these words.
+void trouble_expect_refused(struct tf_watch *watched, const char *words);
+
+/// Frees memory of the poller, which must not be the kernel's.
+void trouble_release(void *context, void *memory, size_t size);
+
+#endif
