@@ -198,10 +198,10 @@ nt_mutant(
   a_wake_flag_cleared_first
   poller_afd.c
   "    do {
-        reconcile(state, &found);"
+        reconcile(state);"
   "    do {
         (void)atomic_exchange(&state->is_waking, false);
-        reconcile(state, &found);")
+        reconcile(state);")
 nt_mutant(
   a_wake_flag_never_cleared
   poller_afd.c

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,37 @@
 #define NT_NO_DEVICE ((tf_nt_status)0xC000000E)
 
 // Requests that the kernel does not take.
+
+static struct tf_watch many[SOCKETS_MAX];
+
+static void watch_many(uintptr_t count)
+{
+    assert_int_equal(trouble_open(false), TOFU_OK);
+    for (uintptr_t i = 1; i <= count; i++) {
+        many[i] = trouble_socket(i, true);
+        assert_int_equal(trouble_watch(&many[i], TF_POLL_READ), TOFU_OK);
+    }
+}
+
+static void forget_many(uintptr_t count)
+{
+    for (uintptr_t i = 1; i <= count; i++) {
+        trouble_forget(&many[i]);
+    }
+}
+
+// Counts how often each socket is told in so many waits, between which `turn_ns` pass.
+static void count_told(uint32_t wait_count, uint32_t capacity, uint64_t turn_ns, uint32_t *told)
+{
+    static struct tf_poll_event events[SOCKETS_MAX];
+    for (uint32_t i = 0; i < wait_count; i++) {
+        uint32_t count = trouble_wait(TF_SECOND, events, capacity);
+        for (uint32_t j = 0; j < count; j++) {
+            told[events[j].token]++;
+        }
+        trouble_system.now_ns += turn_ns;
+    }
+}
 
 static void a_refused_request_is_reported_once_per_rest_and_tried_again(void **state)
 {
@@ -41,6 +73,112 @@ static void a_refused_request_is_reported_once_per_rest_and_tried_again(void **s
     assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
     assert_int_equal(event.ready, TF_POLL_READ);
     trouble_forget(&watched);
+}
+
+// However few events are taken at a time, and however slow the turns: none is told twice before all were once.
+static void refused_sockets_are_told_by_turns(void **state)
+{
+    static const uint64_t turns_ns[] = {0, REST / 4, 2 * REST};
+    (void)state;
+    for (size_t i = 0; i < sizeof turns_ns / sizeof turns_ns[0]; i++) {
+        uint32_t told[4] = {0};
+        watch_many(3);
+        trouble_system.is_short = true;
+
+        count_told(999, 1, turns_ns[i], told);
+
+        assert_int_equal(told[1] + told[2] + told[3], 999);
+        for (size_t j = 1; j <= 3; j++) {
+            assert_in_range(told[j], 332, 334);
+        }
+        forget_many(3);
+        tf_poller_afd.close(&trouble_fixture.poller);
+        assert_int_equal(trouble_tear_down(state), 0);
+        assert_int_equal(trouble_set_up(state), 0);
+    }
+}
+
+static void more_refused_sockets_than_events_are_all_told(void **state)
+{
+    (void)state;
+    uint32_t told[SOCKETS_MAX] = {0};
+    watch_many(300);
+    trouble_system.is_short = true;
+    uint64_t start_ns = trouble_system.now_ns;
+
+    count_told(2, 256, 0, told);
+
+    assert_int_equal(trouble_system.now_ns, start_ns);
+    for (size_t i = 1; i <= 300; i++) {
+        assert_int_equal(told[i], 1);
+    }
+    count_told(20, 256, 0, told);
+    for (size_t i = 1; i <= 300; i++) {
+        assert_int_equal(told[i], 11);
+    }
+    assert_int_equal(trouble_system.now_ns - start_ns, 10 * REST);
+    forget_many(300);
+}
+
+// Turns that are slower than the rest, so that there is always one to be told; and another that is ready.
+static void refused_sockets_and_the_port_do_not_hide_each_other(void **state)
+{
+    (void)state;
+    uint32_t told[SOCKETS_MAX] = {0};
+    struct tf_poll_event event;
+    watch_many(1);
+    assert_int_equal(trouble_wait(0, &event, 1), 0);
+    for (uintptr_t i = 2; i <= 4; i++) {
+        many[i] = trouble_socket(i, true);
+        assert_int_equal(trouble_watch(&many[i], TF_POLL_READ), TOFU_OK);
+    }
+    trouble_system.is_short = true;
+    count_told(5, 1, 2 * REST, told);
+    assert_int_equal(told[1], 0);
+    assert_int_equal(told[2] + told[3] + told[4], 5);
+
+    trouble_system.ready[1] = TF_AFD_RECEIVE;
+    nt_file_changed(trouble_system.files[1]);
+    count_told(2, 1, 2 * REST, told);
+    assert_int_equal(told[1], 1);
+
+    // From here on that one has a packet whenever the port is looked at.
+    trouble_system.is_short = false;
+    memset(told, 0, sizeof told);
+    count_told(8, 1, 0, told);
+    assert_in_range(told[1], 4, 6);
+    for (size_t i = 2; i <= 4; i++) {
+        assert_in_range(told[i], 1, 2);
+    }
+    forget_many(4);
+}
+
+static void a_refused_socket_rests_whatever_its_interest_becomes(void **state)
+{
+    (void)state;
+    struct tf_poll_event event;
+    watch_many(2);
+    trouble_system.is_short = true;
+    assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
+    assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
+    uint64_t start_ns = trouble_system.now_ns;
+    for (int i = 0; i < 1000; i++) {
+        uint8_t interest = i % 2 == 0 ? TF_POLL_READ | TF_POLL_WRITE : TF_POLL_READ;
+        assert_int_equal(trouble_watch(&many[1], interest), TOFU_OK);
+        assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
+    }
+
+    // Two are told in each rest.
+    assert_int_equal(trouble_system.now_ns - start_ns, 500 * REST);
+
+    // And what was declared last is what is asked for in the end.
+    assert_int_equal(trouble_watch(&many[1], TF_POLL_WRITE), TOFU_OK);
+    trouble_system.is_short = false;
+    trouble_system.ready[1] = TF_AFD_SEND;
+    assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
+    assert_int_equal(event.token, 1);
+    assert_int_equal(event.ready, TF_POLL_WRITE);
+    forget_many(2);
 }
 
 static void a_paused_socket_whose_request_is_refused_is_silent(void **state)
@@ -100,6 +238,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_refused_request_is_reported_once_per_rest_and_tried_again),
+        CASE(refused_sockets_are_told_by_turns),
+        CASE(more_refused_sockets_than_events_are_all_told),
+        CASE(refused_sockets_and_the_port_do_not_hide_each_other),
+        CASE(a_refused_socket_rests_whatever_its_interest_becomes),
         CASE(a_paused_socket_whose_request_is_refused_is_silent),
         CASE(a_request_that_ends_with_an_error_is_reported_and_rests),
         CASE(a_watch_is_refused_whole_without_memory_for_the_port),

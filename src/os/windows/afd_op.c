@@ -11,6 +11,7 @@ void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle 
     op->generation++;
     op->watch = watch;
     op->base = base;
+    op->is_refused = false;
     op->end_told = false;
     op->reset_told = false;
 }

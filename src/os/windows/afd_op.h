@@ -28,7 +28,7 @@ struct tf_afd_op {
     struct tf_nt_poll poll;
 
     // Ours.
-    struct tf_list link;    ///< dirty, refused, free or in none
+    struct tf_list link;    ///< dirty, untold, refused, free or in none
     struct tf_watch *watch; ///< NULL: the block is free, or a zombie
     tf_nt_handle base;      ///< the system's own socket
     uint32_t index;         ///< among the blocks; never changes
@@ -36,8 +36,9 @@ struct tf_afd_op {
     uint32_t armed;         ///< the mask that was asked for; 0 while IDLE
     uint8_t state;          ///< enum tf_afd_state
     bool is_zombie;         ///< forgotten while not IDLE
-    bool end_told;          ///< the peer's end was reported since READ was declared
-    bool reset_told;        ///< a reset was reported
+    bool is_refused; ///< the kernel took no request or failed at it, and was not asked again yet
+    bool end_told;   ///< the peer's end was reported since READ was declared
+    bool reset_told; ///< a reset was reported
 };
 
 /// Gives an idle block to a watch.

@@ -28,7 +28,7 @@
 // Packets fetched by one call, whatever more the caller would take.
 #define TF_AFD_PACKETS_MAX 256
 
-// How long a request that the kernel refused rests. Its socket is reported meanwhile, once per rest, so that
+// How long a request that the kernel refused rests. Its socket is reported before, once per rest, so that
 // its owner tries for itself: slow, but neither lost nor a spin.
 #define TF_AFD_REST (10 * TF_MILLISECOND)
 
@@ -56,8 +56,10 @@ struct afd_state {
     tf_nt_handle port;
     struct tf_afd_blocks blocks;
     struct tf_list dirty;   ///< to be reconciled before the next wait
-    struct tf_list refused; ///< the kernel took no request; become dirty at rest_ends_ns
+    struct tf_list untold;  ///< the kernel took no request, which their owners are to be told
+    struct tf_list refused; ///< these were told; become dirty at rest_ends_ns
     uint64_t rest_ends_ns;
+    bool is_port_first; ///< whose turn it is to fill the events: the port's, or that of the untold
     uint32_t watch_count;
     uint32_t request_count; ///< blocks that are the kernel's
     char padding_before[128];
@@ -93,6 +95,7 @@ static enum tofu_status afd_poller_open(
     state->lsp_fallback = options->lsp_fallback;
     atomic_init(&state->is_waking, false);
     tf_list_init(&state->dirty);
+    tf_list_init(&state->untold);
     tf_list_init(&state->refused);
     tf_afd_blocks_open(&state->blocks, options->allocator);
     const char *missing = tf_nt_open(&state->nt);
@@ -218,7 +221,10 @@ static enum tofu_status afd_poller_watch(
     if (is_new || watch->interest != interest) {
         tf_afd_op_declare(op, interest);
         watch->interest = interest;
-        make_dirty(state, op);
+        // A new interest is no reason to ask before the rest is over: it would make a spin of it.
+        if (!op->is_refused) {
+            make_dirty(state, op);
+        }
     }
     return TOFU_OK;
 }
@@ -241,20 +247,32 @@ static void afd_poller_forget(struct tf_poller *poller, struct tf_watch *watch)
     state->watch_count--;
 }
 
-// The caller is told to try for itself, and after a rest the kernel is asked again.
-static void refuse(struct afd_state *state, struct tf_afd_op *op, struct gathering *found)
+static void refuse(struct afd_state *state, struct tf_afd_op *op)
 {
-    if (tf_list_is_empty(&state->refused)) {
-        state->rest_ends_ns = tf_deadline(tf_clock_now(), TF_AFD_REST);
-    }
+    op->is_refused = true;
     tf_list_remove(&op->link);
-    tf_list_append(&state->refused, &op->link);
-    if (op->watch->interest != 0 && found->count < found->capacity) {
-        gather(found, op->watch, op->watch->interest | TF_POLL_ERROR);
+    tf_list_append(&state->untold, &op->link);
+}
+
+// Their owners try for themselves, and after a rest the kernel is asked again. Those for whom there is no
+// room stay in front of all that are refused later.
+static void tell_refused(struct afd_state *state, struct gathering *found)
+{
+    while (found->count < found->capacity && !tf_list_is_empty(&state->untold)) {
+        struct tf_list *link = tf_list_take_first(&state->untold);
+        const struct tf_afd_op *op = TF_CONTAINER_OF(link, struct tf_afd_op, link);
+        TF_ASSERT(op->is_refused);
+        if (tf_list_is_empty(&state->refused)) {
+            state->rest_ends_ns = tf_deadline(tf_clock_now(), TF_AFD_REST);
+        }
+        tf_list_append(&state->refused, link);
+        if (op->watch->interest != 0) {
+            gather(found, op->watch, op->watch->interest | TF_POLL_ERROR);
+        }
     }
 }
 
-static void reconcile(struct afd_state *state, struct gathering *found)
+static void reconcile(struct afd_state *state)
 {
     if (!tf_list_is_empty(&state->refused) && tf_clock_now() >= state->rest_ends_ns) {
         tf_list_append_all(&state->dirty, &state->refused);
@@ -263,8 +281,9 @@ static void reconcile(struct afd_state *state, struct gathering *found)
          link = tf_list_take_first(&state->dirty)) {
         struct tf_afd_op *op = TF_CONTAINER_OF(link, struct tf_afd_op, link);
         bool was_idle = op->state == TF_AFD_IDLE;
+        op->is_refused = false;
         if (tf_afd_op_reconcile(op, &state->nt) != TF_NT_SUCCESS) {
-            refuse(state, op, found);
+            refuse(state, op);
         } else if (was_idle && op->state != TF_AFD_IDLE) {
             state->request_count++;
         }
@@ -290,7 +309,7 @@ static void take_packet(
         return;
     }
     if (tf_afd_op_has_failed(status)) {
-        refuse(state, op, found);
+        refuse(state, op);
         return;
     }
     make_dirty(state, op);
@@ -338,7 +357,7 @@ static uint64_t remaining_until(uint64_t deadline_ns)
 static uint64_t time_to_wait(
     const struct afd_state *state, const struct gathering *found, uint64_t remaining_ns)
 {
-    if (found->count > 0) {
+    if (found->count > 0 || !tf_list_is_empty(&state->untold)) {
         return 0;
     }
     if (tf_list_is_empty(&state->refused)) {
@@ -348,8 +367,40 @@ static uint64_t time_to_wait(
     return rest_ns < remaining_ns ? rest_ns : remaining_ns;
 }
 
+// Takes what the port has, as far as there is room, and waits if nothing was found before.
+static enum tofu_status take_packets(
+    struct tf_poller *poller,
+    uint64_t remaining_ns,
+    struct gathering *found,
+    uint32_t *packet_count_out)
+{
+    struct afd_state *state = poller->state;
+    *packet_count_out = 0;
+    if (found->count == found->capacity) {
+        return TOFU_OK;
+    }
+    tf_nt_status status = fetch(
+        state,
+        time_to_wait(state, found, remaining_ns),
+        found->capacity - found->count,
+        packet_count_out);
+    if (status != TF_NT_SUCCESS) {
+        (void)snprintf(
+            poller->detail,
+            sizeof poller->detail,
+            "NtRemoveIoCompletionEx: 0x%08" PRIX32,
+            (uint32_t)status);
+        return TOFU_NOTIFICATION_FAILED;
+    }
+    for (uint32_t i = 0; i < *packet_count_out; i++) {
+        take_packet(state, &state->packets[i], found);
+    }
+    return TOFU_OK;
+}
+
 // Packets come in the order in which requests ended, and a socket that is still ready asks anew behind all
-// others: so each has its turn, however few events are taken at a time.
+// others; sockets whose requests were refused have a line of their own, and the two are first by turns. So
+// each has its turn, however few events are taken at a time.
 static enum tofu_status afd_poller_wait(
     struct tf_poller *poller,
     uint64_t timeout_ns,
@@ -365,29 +416,19 @@ static enum tofu_status afd_poller_wait(
     uint64_t remaining_ns = timeout_ns;
     uint32_t packet_count = 0;
     do {
-        reconcile(state, &found);
-        if (found.count == capacity) {
-            break;
+        reconcile(state);
+        if (!state->is_port_first) {
+            tell_refused(state, &found);
         }
-        tf_nt_status status = fetch(
-            state,
-            time_to_wait(state, &found, remaining_ns),
-            capacity - found.count,
-            &packet_count);
-        if (status != TF_NT_SUCCESS) {
-            (void)snprintf(
-                poller->detail,
-                sizeof poller->detail,
-                "NtRemoveIoCompletionEx: 0x%08" PRIX32,
-                (uint32_t)status);
-            return TOFU_NOTIFICATION_FAILED;
+        enum tofu_status status = take_packets(poller, remaining_ns, &found, &packet_count);
+        if (status != TOFU_OK) {
+            return status;
         }
-        for (uint32_t i = 0; i < packet_count; i++) {
-            take_packet(state, &state->packets[i], &found);
-        }
+        tell_refused(state, &found);
         remaining_ns = remaining_until(deadline_ns);
         // A zombie's packet or that of a cancel is nothing to return for, but may be followed by more.
     } while (found.count == 0 && !found.is_woken && (packet_count > 0 || remaining_ns > 0));
+    state->is_port_first = !state->is_port_first;
     if (found.is_woken) {
         (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
     }
