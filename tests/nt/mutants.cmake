@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: MIT
 # Negative controls: the poller with one mistake each, which the schedules must find.
 #
-# A mutant is a copy of one source file, made when the build is configured, in which a piece of text is
-# replaced; it fails if the text is not there any more. Mutants are built without assertions: what counts
+# A mutant is a copy of one source file, made when the build is configured, in which pieces of text are
+# replaced; it fails if a text is not there any more. Mutants are built without assertions: what counts
 # is what the kernel and the application see. Each is a program nt_mutant_NAME and a test nt_finds_NAME.
 foreach(file IN LISTS afd_files)
   tofu_add_objects(tf_bare_${file} "${afd_folder}/${file}")
   target_compile_options(tf_bare_${file} PRIVATE -UTF_ASSERTIONS)
 endforeach()
 
-function(nt_mutant name file from to)
+# nt_mutant(name file from to...): replaces each `from` by its `to`.
+function(nt_mutant name file)
   set_property(
     DIRECTORY
     APPEND
     PROPERTY CMAKE_CONFIGURE_DEPENDS "${afd_folder}/${file}")
   file(READ "${afd_folder}/${file}" text)
-  string(FIND "${text}" "${from}" place)
-  if(place EQUAL -1)
-    message(FATAL_ERROR "nt_mutant ${name}: ${file} has no such text: ${from}")
-  endif()
-  string(REPLACE "${from}" "${to}" text "${text}")
+  # By their numbers, because a list would be split at the semicolons.
+  math(EXPR last "${ARGC} - 1")
+  foreach(i RANGE 2 ${last} 2)
+    math(EXPR next "${i} + 1")
+    set(from "${ARGV${i}}")
+    string(FIND "${text}" "${from}" place)
+    if(place EQUAL -1)
+      message(FATAL_ERROR "nt_mutant ${name}: ${file} has no such text: ${from}")
+    endif()
+    string(REPLACE "${from}" "${ARGV${next}}" text "${text}")
+  endforeach()
   set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${file}")
   file(CONFIGURE OUTPUT "${mutant}" CONTENT "${text}" @ONLY)
 
@@ -49,7 +56,9 @@ nt_mutant(
   slabs_freed_at_close
   poller_afd.c
   "while (state->request_count > 0 && remaining_ns > 0"
-  "while (false && remaining_ns > 0")
+  "while (false && remaining_ns > 0"
+  "tf_afd_blocks_close(&state->blocks, state->request_count == 0)"
+  "tf_afd_blocks_close(&state->blocks, true)")
 nt_mutant(
   a_zombie_that_is_never_freed
   poller_afd.c
@@ -201,7 +210,11 @@ nt_mutant(
         reconcile(state);"
   "    do {
         (void)atomic_exchange(&state->is_waking, false);
-        reconcile(state);")
+        reconcile(state);"
+  "    if (found.is_woken) {
+        (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
+    }"
+  "")
 nt_mutant(
   a_wake_flag_never_cleared
   poller_afd.c
