@@ -8,7 +8,9 @@
 //      until its budget is used up, and then comes back by itself. A short read counts as "would
 //      block" only if the event had no TF_POLL_HANGUP.
 //   4. Tokens are generations, never reused: after forget no event carries the old token.
-//   5. wake() is a level: a wait that begins or goes on after it returns soon. It coalesces.
+//   5. wake() is a level: a wait that begins or goes on after it returns soon. It coalesces. Where a
+//      wake-up takes memory that the system has not got, a wait that goes on may take a second to
+//      return; one that begins still does at once.
 //   6. Data before the end: an event never means that a socket is dead; reading or writing tells.
 //   7. The wait's timeout is never early, and late by at most one tick of the system.
 //   8. EINTR never shows.

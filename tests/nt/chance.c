@@ -15,6 +15,7 @@ static struct {
     uint64_t hash;
     uint64_t now_ns;
     bool is_quiet;
+    bool is_short;
     bool is_smooth; ///< but for the departures
     const uint32_t *departures;
     uint32_t departure_count;
@@ -28,6 +29,7 @@ void nt_chance_begin(uint64_t seed)
     run.hash = UINT64_C(0xCBF29CE484222325);
     run.now_ns = TF_SECOND;
     run.is_quiet = false;
+    run.is_short = false;
     run.is_smooth = false;
 }
 
@@ -72,6 +74,11 @@ bool nt_chance_is_quiet(void)
     return run.is_quiet;
 }
 
+void nt_chance_be_short(bool is_short)
+{
+    run.is_short = is_short;
+}
+
 uint64_t nt_chance_hash(void)
 {
     return run.hash;
@@ -102,7 +109,7 @@ bool nt_world_chance(uint32_t rate)
 
 bool nt_world_is_short(void)
 {
-    return nt_world_chance(20);
+    return run.is_short || nt_world_chance(20);
 }
 
 void nt_world_trace(const char *what, uint64_t number, uint64_t value)

@@ -20,6 +20,9 @@ uint32_t nt_chance_decisions(void);
 void nt_chance_be_quiet(void);
 bool nt_chance_is_quiet(void);
 
+/// While set, no call finds memory.
+void nt_chance_be_short(bool is_short);
+
 /// The hash of all that happened so far.
 uint64_t nt_chance_hash(void);
 

@@ -227,3 +227,19 @@ nt_mutant(
   poller_afd.c
   "i < TF_WAKE_ATTEMPTS_MAX"
   "i < 1")
+nt_mutant(
+  a_refused_wake_that_is_forgotten
+  poller_afd.c
+  "    (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);
+"
+  "")
+nt_mutant(
+  a_refused_wake_that_is_owed_for_ever
+  poller_afd.c
+  "atomic_exchange_explicit(&state->is_wake_owed, false, memory_order_acq_rel)"
+  "true")
+nt_mutant(
+  a_sleep_that_no_refused_wake_ends
+  poller_afd.c
+  "shorter(remaining_ns, TF_AFD_SLEEP_MAX)"
+  "remaining_ns")

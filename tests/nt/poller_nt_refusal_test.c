@@ -232,6 +232,58 @@ static void a_watch_is_refused_whole_without_memory_for_the_port(void **state)
     trouble_forget(&watched);
 }
 
+// Wake-ups that the kernel does not take.
+
+static uint64_t time_of_wait(uint64_t timeout_ns)
+{
+    struct tf_poll_event event;
+    uint64_t start_ns = trouble_system.now_ns;
+    assert_int_equal(trouble_wait(timeout_ns, &event, 1), 0);
+    return trouble_system.now_ns - start_ns;
+}
+
+static void a_refused_wake_ends_the_next_wait_and_no_other(void **state)
+{
+    (void)state;
+    assert_int_equal(trouble_open(false), TOFU_OK);
+
+    trouble_wake_in_vain();
+
+    assert_int_equal(time_of_wait(100 * TF_SECOND), 0);
+    assert_int_equal(time_of_wait(100 * TF_SECOND), 100 * TF_SECOND);
+}
+
+static void a_refused_wake_ends_a_wait_that_sleeps_within_a_second(void **state)
+{
+    static const uint64_t timeouts_ns[] = {100 * TF_SECOND, UINT64_MAX};
+    (void)state;
+    assert_int_equal(trouble_open(false), TOFU_OK);
+    for (size_t i = 0; i < sizeof timeouts_ns / sizeof timeouts_ns[0]; i++) {
+        trouble_system.wakes_in_vain = true;
+
+        assert_in_range(time_of_wait(timeouts_ns[i]), 0, TF_SECOND);
+    }
+    assert_int_equal(time_of_wait(100 * TF_SECOND), 100 * TF_SECOND);
+}
+
+static void a_wake_after_a_refused_one_has_its_packet(void **state)
+{
+    (void)state;
+    assert_int_equal(trouble_open(false), TOFU_OK);
+
+    trouble_wake_in_vain();
+    trouble_wake_in_vain();
+    tf_poller_afd.wake(&trouble_fixture.poller);
+    tf_poller_afd.wake(&trouble_fixture.poller);
+
+    assert_int_equal(time_of_wait(100 * TF_SECOND), 0);
+    assert_int_equal(nt_port_posts_taken(0), 1);
+    assert_int_equal(time_of_wait(100 * TF_SECOND), 100 * TF_SECOND);
+    tf_poller_afd.wake(&trouble_fixture.poller);
+    assert_int_equal(time_of_wait(100 * TF_SECOND), 0);
+    assert_int_equal(nt_port_posts_taken(0), 2);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, trouble_set_up, trouble_tear_down)
 
 int main(void)
@@ -245,6 +297,9 @@ int main(void)
         CASE(a_paused_socket_whose_request_is_refused_is_silent),
         CASE(a_request_that_ends_with_an_error_is_reported_and_rests),
         CASE(a_watch_is_refused_whole_without_memory_for_the_port),
+        CASE(a_refused_wake_ends_the_next_wait_and_no_other),
+        CASE(a_refused_wake_ends_a_wait_that_sleeps_within_a_second),
+        CASE(a_wake_after_a_refused_one_has_its_packet),
     };
     return cmocka_run_group_tests_name("the poller of Windows refused", tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ struct schedule_totals {
     uint64_t schedules;
     uint64_t events;
     uint64_t wakes;
+    uint64_t vain_wakes; ///< of these, without memory
     uint64_t forgets;
     uint64_t waits;
     struct nt_counts counts;

@@ -56,13 +56,15 @@ static void run_all(const struct arguments *arguments)
         }
     }
     (void)printf(
-        "%" PRIu64 " schedules: %" PRIu64 " waits, %" PRIu64 " events, %" PRIu64 " wakes, %" PRIu64
-        " forgets; %" PRIu64 " requests = %" PRIu64 " packets, %" PRIu64
-        " cancels of which %" PRIu64 " lied, %" PRIu64 " refusals\n",
+        "%" PRIu64 " schedules: %" PRIu64 " waits, %" PRIu64 " events, %" PRIu64
+        " wakes of which %" PRIu64 " without memory, %" PRIu64 " forgets; %" PRIu64
+        " requests = %" PRIu64 " packets, %" PRIu64 " cancels of which %" PRIu64 " lied, %" PRIu64
+        " refusals\n",
         totals.schedules,
         totals.waits,
         totals.events,
         totals.wakes,
+        totals.vain_wakes,
         totals.forgets,
         totals.counts.requests,
         totals.counts.packets,
@@ -70,7 +72,7 @@ static void run_all(const struct arguments *arguments)
         totals.counts.cancels_that_lied,
         totals.counts.refusals);
     bool has_seen_all = totals.counts.cancels_that_lied > 0 && totals.counts.refusals > 0 &&
-                        totals.wakes > 0 && totals.events > 0;
+                        totals.wakes > 0 && totals.vain_wakes > 0 && totals.events > 0;
     if (arguments->count >= 1000 && !has_seen_all) {
         nt_world_fail("so many schedules, and something never happened");
     }

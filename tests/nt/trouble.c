@@ -52,8 +52,19 @@ void nt_world_interrupt(void)
     trouble_system.call_count++;
 }
 
+void trouble_wake_in_vain(void)
+{
+    trouble_system.wakes_in_vain = false;
+    trouble_system.is_short = true;
+    tf_poller_afd.wake(&trouble_fixture.poller);
+    trouble_system.is_short = false;
+}
+
 bool nt_world_idle(uint64_t deadline_ns)
 {
+    if (trouble_system.wakes_in_vain) {
+        trouble_wake_in_vain();
+    }
     if (!trouble_system.keeps_back && nt_kernel_step()) {
         return true;
     }

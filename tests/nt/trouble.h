@@ -20,7 +20,9 @@ struct trouble_system {
     uint64_t now_ns;
     uint64_t call_count;
     size_t allocated_bytes;
-    bool is_short;   ///< no memory for requests and ports
+    bool is_short; ///< no memory for requests and ports
+    bool
+        wakes_in_vain; ///< the next time that somebody sleeps, another thread wakes, but there is no memory
     bool keeps_back; ///< the kernel never finishes what it put off
     bool puts_off;   ///< and puts off everything
     uint32_t ready[SOCKETS_MAX];
@@ -62,5 +64,8 @@ void trouble_expect_refused(struct tf_watch *watched, const char *words);
 
 /// Frees memory of the poller, which must not be the kernel's.
 void trouble_release(void *context, void *memory, size_t size);
+
+/// Another thread wakes, and there is no memory for it.
+void trouble_wake_in_vain(void);
 
 #endif

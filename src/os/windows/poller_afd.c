@@ -35,8 +35,12 @@
 // How long close() waits for the kernel to give all blocks back.
 #define TF_AFD_CLOSE_LIMIT (5 * TF_SECOND)
 
-// How often a wake-up is tried when the system refuses it, which it has no reason to do.
+// How often a wake-up is tried when the system refuses it, for which it has no reason but want of memory.
 #define TF_WAKE_ATTEMPTS_MAX 16
+
+// The longest sleep in one call of the kernel: so late may a wait see a wake-up that was refused that often
+// while it slept already.
+#define TF_AFD_SLEEP_MAX TF_SECOND
 
 // NT counts in 100 ns.
 #define TF_NT_TICK_NS 100
@@ -63,7 +67,8 @@ struct afd_state {
     uint32_t watch_count;
     uint32_t request_count; ///< blocks that are the kernel's
     char padding_before[128];
-    _Atomic bool is_waking; ///< see afd_poller_wake(); shares no cache line with the rest
+    _Atomic bool is_waking;    ///< see afd_poller_wake(); shares no cache line with the rest
+    _Atomic bool is_wake_owed; ///< a wake-up had no packet: the wait has to see it here
     char padding_after[128];
     struct tf_nt_packet packets[TF_AFD_PACKETS_MAX];
 };
@@ -73,7 +78,8 @@ struct gathering {
     struct tf_poll_event *events;
     uint32_t capacity;
     uint32_t count;
-    bool is_woken;
+    bool is_woken; ///< by a packet
+    bool was_owed; ///< a wake-up without one
 };
 
 static void gather(struct gathering *found, const struct tf_watch *watch, uint8_t ready)
@@ -94,6 +100,7 @@ static enum tofu_status afd_poller_open(
     state->allocator = options->allocator;
     state->lsp_fallback = options->lsp_fallback;
     atomic_init(&state->is_waking, false);
+    atomic_init(&state->is_wake_owed, false);
     tf_list_init(&state->dirty);
     tf_list_init(&state->untold);
     tf_list_init(&state->refused);
@@ -353,18 +360,23 @@ static uint64_t remaining_until(uint64_t deadline_ns)
     return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
-// Refused requests cut the wait short: they must be tried again.
+static uint64_t shorter(uint64_t first_ns, uint64_t second_ns)
+{
+    return first_ns < second_ns ? first_ns : second_ns;
+}
+
+// Refused requests cut the wait short: they must be tried again. So do refused wake-ups: whether there is one
+// must be looked at again.
 static uint64_t time_to_wait(
     const struct afd_state *state, const struct gathering *found, uint64_t remaining_ns)
 {
-    if (found->count > 0 || !tf_list_is_empty(&state->untold)) {
+    if (found->count > 0 || found->was_owed || !tf_list_is_empty(&state->untold)) {
         return 0;
     }
-    if (tf_list_is_empty(&state->refused)) {
-        return remaining_ns;
-    }
-    uint64_t rest_ns = remaining_until(state->rest_ends_ns);
-    return rest_ns < remaining_ns ? rest_ns : remaining_ns;
+    uint64_t sleep_ns = shorter(remaining_ns, TF_AFD_SLEEP_MAX);
+    return tf_list_is_empty(&state->refused)
+               ? sleep_ns
+               : shorter(sleep_ns, remaining_until(state->rest_ends_ns));
 }
 
 // Takes what the port has, as far as there is room, and waits if nothing was found before.
@@ -398,6 +410,13 @@ static enum tofu_status take_packets(
     return TOFU_OK;
 }
 
+static bool take_owed_wake(struct afd_state *state)
+{
+    // There is none nearly always, and then a load is all it costs.
+    return atomic_load_explicit(&state->is_wake_owed, memory_order_relaxed) &&
+           atomic_exchange_explicit(&state->is_wake_owed, false, memory_order_acq_rel);
+}
+
 // Packets come in the order in which requests ended, and a socket that is still ready asks anew behind all
 // others; sockets whose requests were refused have a line of their own, and the two are first by turns. So
 // each has its turn, however few events are taken at a time.
@@ -417,6 +436,7 @@ static enum tofu_status afd_poller_wait(
     uint32_t packet_count = 0;
     do {
         reconcile(state);
+        found.was_owed = take_owed_wake(state);
         if (!state->is_port_first) {
             tell_refused(state, &found);
         }
@@ -427,7 +447,8 @@ static enum tofu_status afd_poller_wait(
         tell_refused(state, &found);
         remaining_ns = remaining_until(deadline_ns);
         // A zombie's packet or that of a cancel is nothing to return for, but may be followed by more.
-    } while (found.count == 0 && !found.is_woken && (packet_count > 0 || remaining_ns > 0));
+    } while (found.count == 0 && !found.is_woken && !found.was_owed &&
+             (packet_count > 0 || remaining_ns > 0));
     state->is_port_first = !state->is_port_first;
     if (found.is_woken) {
         (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
@@ -490,8 +511,12 @@ static void afd_poller_wake(struct tf_poller *poller)
             return;
         }
     }
-    // There is no packet, so the next waker has to try: a flag that stayed true would silence it.
-    atomic_store_explicit(&state->is_waking, false, memory_order_release);
+    // There is no packet, so the next waker has to try: a flag that stayed true would silence it. It is
+    // cleared first and by an exchange, which reads those of the wakers that found it true and left; and the
+    // debt is entered by an exchange, which keeps what earlier ones published. So who takes the debt sees
+    // what all of them queued. A wait that sleeps already looks when its sleep in the kernel ends.
+    (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
+    (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);
 }
 
 const struct tf_poller_ops tf_poller_afd = {
