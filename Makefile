@@ -36,7 +36,7 @@ test: bootstrap
 	@scripts/test debug --label-exclude 'sweep|hostile'
 
 test-windows: bootstrap
-	@scripts/test windows --label-exclude 'sweep|hostile'
+	@scripts/test windows
 
 seeds: bootstrap
 	@scripts/test sim

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostile/posix/urgency.h"
+
 static bool is_urgent = true;
 
 static bool is_judged(void)

@@ -3,11 +3,11 @@
 // kernel, or comes back whole, in posting order, with the reason; and the two sets have no gap.
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "hostile/measure.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
+#include "support/raw_socket.h"
 
 #define BODY_BYTES_MAX 60000
 #define POSTED_BYTES   ((uint64_t)6 << 20)
@@ -51,16 +51,15 @@ static void expect_intact(const struct tofu_message *message, uint64_t id)
 // Connects the client to a raw peer with small buffers, so that the kernel takes little.
 static int open_narrow_link(struct link_fixture *link)
 {
-    const int small = 4096;
     char address[TOFU_ADDRESS_BYTES_MAX];
     uint64_t sent_before = side_stats(&link->client).messages_sent;
     int listener = raw_listen(link->transport == TOFU_TCP, link->directory, "raw", 4, address);
-    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_true(raw_socket_limit_receiving(listener, 4096));
     struct tofu_header hello = side_post(&link->client, side_hello(&link->client, address));
     int raw = raw_accept(listener);
     raw_close(listener);
     if (link->transport == TOFU_UDS) {
-        (void)unlink(address + strlen("uds|"));
+        (void)machine_remove_file(address + strlen("uds|"));
     }
     assert_int_equal(raw_expect(raw, RAW_HELLO_REQUEST), hello.id);
     link->client.channel = hello.channel;

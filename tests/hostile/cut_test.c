@@ -4,9 +4,9 @@
 // has its fate, and nothing is kept.
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "hostile/measure.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 
 #define TEXT        "color:blue\r\nsize:7\r\n"
@@ -109,7 +109,7 @@ static void sweep_receiving(struct link_fixture *link, enum cut cut)
     link_open_server(link, NULL);
     receive_cut_at(link, cut, 0);
     struct tofu_stats before = side_stats(&link->server);
-    size_t descriptors_before = descriptors_open();
+    size_t descriptors_before = machine_descriptor_count();
 
     for (size_t offset = 0; offset <= FRAME_BYTES; offset++) {
         receive_cut_at(link, cut, offset);
@@ -130,7 +130,7 @@ static void sweep_receiving(struct link_fixture *link, enum cut cut)
     assert_int_equal(stats.channels, 1);
     assert_int_equal(stats.half_open, 0);
     assert_int_equal(stats.rules_broken, 0);
-    assert_int_equal(descriptors_open(), descriptors_before);
+    assert_int_equal(machine_descriptor_count(), descriptors_before);
 }
 
 static void a_fin_at_every_offset_drops_the_cut_message_only(void **state)

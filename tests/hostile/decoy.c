@@ -111,7 +111,7 @@ void decoy_open(struct decoy *decoy, const struct link_fixture *link, struct dec
         (void)setpriority(PRIO_PROCESS, 0, -20);
         int flags = fcntl(listener, F_GETFL);
         (void)fcntl(listener, F_SETFL, flags | O_NONBLOCK);
-        (void)descriptors_allow(CROWD_CONNECTIONS_MAX + 100);
+        (void)system_allow_descriptors(CROWD_CONNECTIONS_MAX + 100);
         decoy_main(listener, &rules);
     }
     raw_close(listener);

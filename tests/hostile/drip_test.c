@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A slow drip: peers that send a large frame a byte at a time, to hold a message for ever. Every frame
 // has an absolute deadline, and unfinished ones hold half of the budget at most.
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "hostile/measure.h"
 #include "support/raw_peer.h"
+#include "support/raw_socket.h"
 
 #define DRIPS_MAX     16
 #define DRIP_EVERY_NS (5 * MILLISECOND_NS)
@@ -77,15 +76,15 @@ static void send_up_to(struct drip *drip, size_t size)
 // Notes which have ended meanwhile; returns how many are left.
 static size_t await_next_drip(void)
 {
-    struct pollfd watched[DRIPS_MAX];
+    struct raw_watch watched[DRIPS_MAX];
     size_t left = 0;
     for (size_t i = 0; i < drips.count; i++) {
-        int descriptor = drips.all[i].ended_ns == 0 ? drips.all[i].descriptor : -1;
-        watched[i] = (struct pollfd){.fd = descriptor, .events = POLLIN};
+        int descriptor = drips.all[i].ended_ns == 0 ? drips.all[i].descriptor : RAW_NONE;
+        watched[i] = (struct raw_watch){.descriptor = descriptor};
     }
-    (void)poll(watched, (nfds_t)drips.count, (int)(DRIP_EVERY_NS / MILLISECOND_NS));
+    (void)raw_socket_await_any(watched, drips.count, DRIP_EVERY_NS);
     for (size_t i = 0; i < drips.count; i++) {
-        if (watched[i].revents != 0) {
+        if (watched[i].is_ready) {
             raw_await_end(drips.all[i].descriptor, NULL);
             drips.all[i].ended_ns = test_now();
         }

@@ -4,14 +4,13 @@
 //
 // What is counted is messages, not time. To begin with, everything honest is in the receiver's kernel
 // and its budget is used up: from there on only the engine decides whose message comes next.
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "hostile/measure.h"
 #include "support/raw_peer.h"
+#include "support/raw_socket.h"
 #include "support/worker.h"
 
 #define HONEST_COUNT  500
@@ -37,6 +36,7 @@ static void run_flood(void *argument)
     struct flood *flood = argument;
     uint8_t bytes[FLOOD_FRAMES * RAW_HEADER_BYTES];
     char drain[4096];
+    size_t size_read = 0;
     const struct raw_frame frame = {.channel = 1, .proto = RAW_SIGNAL, .id = 1};
     for (size_t i = 0; i < FLOOD_FRAMES; i++) {
         (void)raw_pack(&frame, bytes + i * RAW_HEADER_BYTES);
@@ -47,11 +47,10 @@ static void run_flood(void *argument)
         offset = (offset + size) % sizeof bytes;
         atomic_fetch_add(&flood->sent_bytes, size);
         if (flood->is_reading) {
-            (void)recv(flood->descriptor, drain, sizeof drain, MSG_DONTWAIT);
+            (void)raw_socket_receive(flood->descriptor, drain, sizeof drain, &size_read);
         }
         if (size == 0) {
-            struct pollfd watched = {.fd = flood->descriptor, .events = POLLOUT};
-            (void)poll(&watched, 1, 10);
+            (void)raw_socket_await(flood->descriptor, false, 10 * MILLISECOND_NS);
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "hostile/comparison.h"
 #include "hostile/decoy.h"
 #include "hostile/measure.h"
+#include "hostile/posix/urgency.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 

@@ -26,7 +26,7 @@ static uint64_t silent_count(void)
     const char *poller = getenv("TOFU_POLLER");
     bool is_poll = poller != NULL && strcmp(poller, "poll") == 0;
     uint64_t count = scaled("silent connections", is_poll ? SILENT_COUNT_POLL : SILENT_COUNT);
-    uint64_t granted = descriptors_allow(count + 100);
+    uint64_t granted = system_allow_descriptors(count + 100);
     assert_true_or(granted >= count + 100, "the system grants %llu", (unsigned long long)granted);
     return count;
 }

@@ -158,7 +158,7 @@ static void many_silent_peers_are_aborted_early_enough(void **state)
         .log_sink = note_first_abort,
         .log_context = &first_ns,
         .log_level = TOFU_LOG_DEBUG};
-    if (descriptors_allow(MANY_COUNT + 100) < MANY_COUNT + 100) {
+    if (system_allow_descriptors(MANY_COUNT + 100) < MANY_COUNT + 100) {
         print_message("skipped: the system grants fewer than %d descriptors\n", MANY_COUNT);
         skip();
     }

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hostile/measure.h"
 
-#include <dirent.h>
-#include <poll.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 // How much an engine that has nothing to do may do: a turn or two for what was under way, and no more
 // processor time than two ticks of the scheduler's books.
@@ -32,63 +26,18 @@ uint64_t scaled(const char *what, uint64_t count)
     return result;
 }
 
-// Needs no descriptor: poll passes over an entry without one.
-void interval_pass(uint64_t interval_ns)
-{
-    struct pollfd nothing = {.fd = -1};
-    uint64_t end_ns = test_now() + interval_ns;
-    for (uint64_t now_ns = test_now(); now_ns < end_ns; now_ns = test_now()) {
-        (void)poll(&nothing, 1, (int)((end_ns - now_ns) / MILLISECOND_NS) + 1);
-    }
-}
-
-// Reads the start of a small file of /proc; returns false if it is gone.
-static bool file_read(const char *path, char *text, size_t text_size)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return false;
-    }
-    size_t size = fread(text, 1, text_size - 1, file);
-    text[size] = '\0';
-    (void)fclose(file);
-    return true;
-}
-
-int thread_number(const char *name)
-{
-    int number = 0;
-    DIR *directory = opendir("/proc/self/task");
-    assert_non_null(directory);
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        char path[320];
-        char text[64] = "";
-        (void)snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        if (file_read(path, text, sizeof text)) {
-            text[strcspn(text, "\n")] = '\0';
-        }
-        if (strcmp(text, name) == 0) {
-            number = atoi(entry->d_name);
-        }
-    }
-    (void)closedir(directory);
-    assert_true_or(number != 0, "no thread has the name %s", name);
-    return number;
-}
-
-// The kernel makes a thread's processor clock of its number: complemented, and 6 for "of one thread, as
-// the scheduler counts" (what pthread_getcpuclockid() does for a thread that one has made oneself).
 struct meter meter_open(const struct side *side, const char *thread_name)
 {
-    unsigned number = (unsigned)thread_number(thread_name);
-    return (struct meter){.side = side, .processor = (clockid_t)(~number << 3 | 6u)};
+    uint32_t number = system_thread_number(thread_name);
+    assert_true_or(number != 0, "no thread has the name %s", thread_name);
+    return (struct meter){.side = side, .thread = number};
 }
 
 static uint64_t processor_time(const struct meter *meter)
 {
-    struct timespec time;
-    assert_int_equal(clock_gettime(meter->processor, &time), 0);
-    return (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
+    uint64_t time_ns = system_thread_processor_ns(meter->thread);
+    assert_true_or(time_ns != UINT64_MAX, "the system does not tell a thread's processor time");
+    return time_ns;
 }
 
 struct cost meter_interval(const struct meter *meter, uint64_t interval_ns)
@@ -165,47 +114,6 @@ void await_quiet(const struct side *side)
         before = now;
         assert_true_or(test_now() < deadline_ns, "the engine does not come to rest");
     }
-}
-
-uint64_t descriptors_allow(uint64_t count)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    if (limit.rlim_cur < count) {
-        struct rlimit wanted = {
-            .rlim_cur = count, .rlim_max = limit.rlim_max < count ? count : limit.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) {
-            limit = wanted;
-        } else {
-            limit.rlim_cur = limit.rlim_max;
-            (void)setrlimit(RLIMIT_NOFILE, &limit);
-        }
-    }
-    return limit.rlim_cur;
-}
-
-size_t descriptors_open(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    assert_non_null(directory);
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        count += entry->d_name[0] != '.' ? 1 : 0;
-    }
-    (void)closedir(directory);
-    return count - 1; // One was the directory.
-}
-
-bool urgency_raise(void)
-{
-    const struct sched_param urgent = {.sched_priority = 1};
-    return sched_setscheduler(0, SCHED_FIFO, &urgent) == 0;
-}
-
-void urgency_drop(void)
-{
-    const struct sched_param normal = {.sched_priority = 0};
-    (void)sched_setscheduler(0, SCHED_OTHER, &normal);
 }
 
 void latencies_add(struct latencies *latencies, uint64_t value_ns)

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "hostile/system.h"
 #include "support/link_fixture.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -20,13 +20,10 @@
 /// run takes more. Prints what it made of it.
 uint64_t scaled(const char *what, uint64_t count);
 
-/// Lets time pass while something is observed; never a way to wait for an event.
-void interval_pass(uint64_t interval_ns);
-
 /// An engine that is measured. Opened by the name of its I/O thread, while there are descriptors.
 struct meter {
     const struct side *side;
-    clockid_t processor; ///< the clock of that thread's processor time
+    uint32_t thread; ///< the system's number of that thread
 };
 
 /// What an engine's I/O thread did in an interval.
@@ -47,9 +44,6 @@ struct cost cost_of_interval(
 /// Prints the cost and fails unless it is that of an engine that has nothing to do.
 void assert_idle(const char *what, struct cost cost);
 
-/// Returns the kernel's number of the thread of this process that has this name.
-int thread_number(const char *name);
-
 /// Waits until a member of the engine's stats is at least this large, without keeping a processor busy.
 #define await_at_least(side, member, value)                                                        \
     await_at_least_at((side), offsetof(struct tofu_stats, member), #member, (value))
@@ -57,17 +51,6 @@ void await_at_least_at(const struct side *side, size_t offset, const char *name,
 
 /// Waits until the counters of the engine have not moved for a while: it has done all it can.
 void await_quiet(const struct side *side);
-
-/// Lets the process have this many descriptors, or as many as the system grants; returns how many.
-uint64_t descriptors_allow(uint64_t count);
-
-/// Returns how many descriptors are open.
-size_t descriptors_open(void);
-
-/// Has the calling thread, and all threads that it makes from then on, run before everybody else on the
-/// machine, or no longer. Returns false where the system does not grant it.
-bool urgency_raise(void);
-void urgency_drop(void);
 
 #define LATENCIES_MAX 65536
 

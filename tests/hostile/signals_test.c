@@ -45,11 +45,18 @@ static void install(int number, struct sigaction *old)
     assert_int_equal(sigaction(number, &action, old), 0);
 }
 
+static int own_thread(const char *name)
+{
+    uint32_t number = system_thread_number(name);
+    assert_true_or(number != 0, "no thread has the name %s", name);
+    return (int)number;
+}
+
 static void begin_storm(void)
 {
     const struct itimerval period = {{0, PERIOD_US}, {0, PERIOD_US}};
-    server_thread = thread_number(SERVER_THREAD);
-    client_thread = thread_number(CLIENT_THREAD);
+    server_thread = own_thread(SERVER_THREAD);
+    client_thread = own_thread(CLIENT_THREAD);
     atomic_store(&signal_count, 0);
     atomic_store(&stray_count, 0);
     install(SIGALRM, &old_alarm);
@@ -346,7 +353,7 @@ static int crash_in_engine(void *argument, int tell)
     }
     // Its end is the thread's work, which has its name by then.
     tofu_group_destroy(&group);
-    server_thread = thread_number(SERVER_THREAD);
+    server_thread = own_thread(SERVER_THREAD);
     (void)syscall(SYS_tgkill, getpid(), server_thread, *number);
     interval_pass(TEST_DEADLINE_NS);
     return EXIT_FAILURE;
@@ -387,7 +394,7 @@ static void all_signals_but_crashes_are_blocked_on_the_thread_of_an_engine(void 
 {
     (void)state;
 
-    uint64_t blocked = blocked_signals(thread_number(SERVER_THREAD));
+    uint64_t blocked = blocked_signals(own_thread(SERVER_THREAD));
 
     for (int number = 1; number < 32; number++) {
         bool may_be_blocked = number != SIGKILL && number != SIGSTOP;

@@ -24,7 +24,7 @@ static uint64_t silent_count(void)
     bool is_poll = poller != NULL && strcmp(poller, "poll") == 0;
     uint64_t count = is_poll ? SILENT_COUNT_POLL : SILENT_COUNT;
     // What the engine needs for itself, the test, and the peers.
-    uint64_t granted = descriptors_allow(count + 100);
+    uint64_t granted = system_allow_descriptors(count + 100);
     if (granted < count + 100) {
         print_message("the system grants only %llu descriptors\n", (unsigned long long)granted);
         return granted - 100;
@@ -224,7 +224,7 @@ static void an_attacked_but_idle_engine_uses_no_measurable_processor_time(void *
     struct link_fixture *link = *state;
     struct crowd crowd;
     crowd_open(&crowd);
-    descriptors_allow(2000);
+    system_allow_descriptors(2000);
     struct tofu_options options = {.hello_timeout_ns = 600 * SECOND_NS};
     open_link(link, &options);
     crowd_order_connect(&crowd, link->address, 1000, NULL, 0);

@@ -1,67 +1,37 @@
 // SPDX-License-Identifier: MIT
 #include "hostile/stall.h"
 
-#include <errno.h>
-#include <time.h>
-
 #include "hostile/measure.h"
 #include "support/raw_peer.h"
 
-void stall_open(struct stall *stall)
-{
-    *stall = (struct stall){.is_wanted = false};
-    assert_int_equal(pthread_mutex_init(&stall->lock, NULL), 0);
-    assert_int_equal(pthread_cond_init(&stall->changed, NULL), 0);
-}
-
-void stall_close(struct stall *stall)
-{
-    assert_int_equal(pthread_cond_destroy(&stall->changed), 0);
-    assert_int_equal(pthread_mutex_destroy(&stall->lock), 0);
-}
-
+// Only the I/O thread says that it stands, and only the test that it need not: nobody takes an old stall
+// for a new one.
 void stall_sink(void *context, const struct tofu_log_record *record)
 {
     struct stall *stall = context;
     (void)record;
-    (void)pthread_mutex_lock(&stall->lock);
-    stall->is_standing = stall->is_wanted;
-    (void)pthread_cond_broadcast(&stall->changed);
-    while (stall->is_wanted) {
-        (void)pthread_cond_wait(&stall->changed, &stall->lock);
+    while (atomic_load(&stall->state) != STALL_NONE) {
+        enum stall_state wanted = STALL_WANTED;
+        (void)atomic_compare_exchange_strong(&stall->state, &wanted, STALL_STANDING);
+        interval_pass(MILLISECOND_NS);
     }
-    stall->is_standing = false;
-    (void)pthread_mutex_unlock(&stall->lock);
 }
 
 // Waits for a short time; returns whether the I/O thread stands.
 static bool stands_soon(struct stall *stall)
 {
-    struct timespec deadline;
-    assert_int_equal(clock_gettime(CLOCK_REALTIME, &deadline), 0);
-    deadline.tv_nsec += 100 * 1000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_nsec -= 1000000000;
-        deadline.tv_sec++;
+    uint64_t deadline_ns = test_now() + 100 * MILLISECOND_NS;
+    while (atomic_load(&stall->state) != STALL_STANDING && test_now() < deadline_ns) {
+        interval_pass(MILLISECOND_NS);
     }
-    int error = 0;
-    (void)pthread_mutex_lock(&stall->lock);
-    while (!stall->is_standing && error != ETIMEDOUT) {
-        error = pthread_cond_timedwait(&stall->changed, &stall->lock, &deadline);
-    }
-    bool is_standing = stall->is_standing;
-    (void)pthread_mutex_unlock(&stall->lock);
-    return is_standing;
+    return atomic_load(&stall->state) == STALL_STANDING;
 }
 
 // Tried again and again, because a kind of line is not logged more than a few times a second.
 void stall_begin(struct stall *stall, const char *address)
 {
-    (void)pthread_mutex_lock(&stall->lock);
-    stall->is_wanted = true;
-    (void)pthread_mutex_unlock(&stall->lock);
-
     uint64_t deadline_ns = test_now() + TEST_DEADLINE_NS;
+    atomic_store(&stall->state, STALL_WANTED);
     do {
         assert_true_or(test_now() < deadline_ns, "the engine does not log, so it cannot stall");
         raw_close(raw_connect(address));
@@ -70,8 +40,5 @@ void stall_begin(struct stall *stall, const char *address)
 
 void stall_end(struct stall *stall)
 {
-    (void)pthread_mutex_lock(&stall->lock);
-    stall->is_wanted = false;
-    (void)pthread_cond_broadcast(&stall->changed);
-    (void)pthread_mutex_unlock(&stall->lock);
+    atomic_store(&stall->state, STALL_NONE);
 }

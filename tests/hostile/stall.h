@@ -4,22 +4,20 @@
 #ifndef HOSTILE_STALL_H
 #define HOSTILE_STALL_H
 
-#include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 
 #include <tofu/log.h>
 
-struct stall {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool is_wanted;
-    bool is_standing; ///< the I/O thread is in the sink
+enum stall_state {
+    STALL_NONE,    ///< the I/O thread is to go on
+    STALL_WANTED,  ///< it is to stand, and does not yet
+    STALL_STANDING ///< it is in the sink
 };
 
-void stall_open(struct stall *stall);
-
-/// Call when no engine has the sink any more.
-void stall_close(struct stall *stall);
+/// Begins as {STALL_NONE}.
+struct stall {
+    _Atomic enum stall_state state;
+};
 
 /// The sink; `context` is the stall.
 void stall_sink(void *context, const struct tofu_log_record *record);

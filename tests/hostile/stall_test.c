@@ -75,7 +75,6 @@ static void post_patiently(void *argument)
 // The client is the engine that will stall; it listens, so that it can be made to.
 static void open_link(struct link_fixture *link, char *stall_address)
 {
-    stall_open(&stall);
     const struct tofu_options options = {
         .log_sink = stall_sink,
         .log_context = &stall,
@@ -304,7 +303,6 @@ static void deadlines_spare_what_the_kernel_has(void **state)
     const struct raw_frame frame = {
         .channel = 1, .proto = RAW_REQUEST, .id = 7, .body = body, .body_bytes = sizeof body};
     raw_pack(&frame, bytes);
-    stall_open(&stall);
     link_open_server(link, &options);
     int sender = link_raw_client(link);
     uint64_t received = side_stats(&link->server).bytes_received;
@@ -336,9 +334,7 @@ static void deadlines_spare_what_the_kernel_has(void **state)
 static int tear_down(void **state)
 {
     stall_end(&stall);
-    int result = link_tear_down(state);
-    stall_close(&stall);
-    return result;
+    return link_tear_down(state);
 }
 
 #define STALL_TEST(function)                                                                       \

@@ -45,6 +45,18 @@ int raw_socket_accept(int listener);
 /// Waits until there is something to read, or room to write; failures count as both.
 bool raw_socket_await(int descriptor, bool is_for_reading, uint64_t timeout_ns);
 
+/// Most sockets that are watched together.
+#define RAW_WATCHED_MAX 10000
+
+struct raw_watch {
+    int descriptor; ///< RAW_NONE: passed over
+    bool is_ready;
+};
+
+/// Waits until one of these, or more, has something to read, or has failed, and says which; false: none
+/// has. Threads: one at a time in the process.
+bool raw_socket_await_any(struct raw_watch *watched, size_t count, uint64_t timeout_ns);
+
 enum raw_outcome {
     RAW_DONE,
     RAW_NOT_NOW,
@@ -61,6 +73,10 @@ bool raw_socket_send_urgent(int descriptor, char byte);
 
 /// Ends the direction to the peer.
 bool raw_socket_finish(int descriptor);
+
+/// Makes the system keep about this much for us that we have not read; what a listener accepts from then
+/// on is like it.
+bool raw_socket_limit_receiving(int descriptor, int size);
 
 /// Lets the close be a reset.
 void raw_socket_reset_at_close(int descriptor);

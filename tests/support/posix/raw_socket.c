@@ -117,11 +117,30 @@ int raw_socket_accept(int listener)
     return descriptor;
 }
 
+static int poll_timeout(uint64_t timeout_ns)
+{
+    uint64_t milliseconds = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+    return milliseconds > INT_MAX ? INT_MAX : (int)milliseconds;
+}
+
 bool raw_socket_await(int descriptor, bool is_for_reading, uint64_t timeout_ns)
 {
     struct pollfd watched = {.fd = descriptor, .events = is_for_reading ? POLLIN : POLLOUT};
-    uint64_t milliseconds = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-    return poll(&watched, 1, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds) == 1;
+    return poll(&watched, 1, poll_timeout(timeout_ns)) == 1;
+}
+
+// An entry without a descriptor is passed over by poll, too.
+bool raw_socket_await_any(struct raw_watch *watched, size_t count, uint64_t timeout_ns)
+{
+    static struct pollfd polled[RAW_WATCHED_MAX];
+    for (size_t i = 0; i < count; i++) {
+        polled[i] = (struct pollfd){.fd = watched[i].descriptor, .events = POLLIN};
+    }
+    bool is_any_ready = poll(polled, (nfds_t)count, poll_timeout(timeout_ns)) > 0;
+    for (size_t i = 0; i < count; i++) {
+        watched[i].is_ready = is_any_ready && polled[i].revents != 0;
+    }
+    return is_any_ready;
 }
 
 static enum raw_outcome failure(void)
@@ -160,6 +179,11 @@ bool raw_socket_send_urgent(int descriptor, char byte)
 bool raw_socket_finish(int descriptor)
 {
     return shutdown(descriptor, SHUT_WR) == 0;
+}
+
+bool raw_socket_limit_receiving(int descriptor, int size)
+{
+    return setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0;
 }
 
 void raw_socket_reset_at_close(int descriptor)

@@ -159,6 +159,33 @@ bool raw_socket_await(int descriptor, bool is_for_reading, uint64_t timeout_ns)
     return select(0, to_read, to_write, is_for_reading ? NULL : &failed, &timeout) > 0;
 }
 
+// WSAPoll does not pass over an entry without a socket, and does not wait for none at all.
+bool raw_socket_await_any(struct raw_watch *watched, size_t count, uint64_t timeout_ns)
+{
+    static WSAPOLLFD polled[RAW_WATCHED_MAX];
+    ULONG polled_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        watched[i].is_ready = false;
+        if (watched[i].descriptor != RAW_NONE) {
+            SOCKET socket = (SOCKET)watched[i].descriptor;
+            polled[polled_count] = (WSAPOLLFD){.fd = socket, .events = POLLRDNORM};
+            polled_count++;
+        }
+    }
+    INT timeout = (INT)((timeout_ns + 999999) / 1000000);
+    if (polled_count == 0 || WSAPoll(polled, polled_count, timeout) <= 0) {
+        return false;
+    }
+    ULONG next = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (watched[i].descriptor != RAW_NONE) {
+            watched[i].is_ready = polled[next].revents != 0;
+            next++;
+        }
+    }
+    return true;
+}
+
 static enum raw_outcome failure(void)
 {
     switch (WSAGetLastError()) {
@@ -211,6 +238,12 @@ bool raw_socket_send_urgent(int descriptor, char byte)
 bool raw_socket_finish(int descriptor)
 {
     return shutdown((SOCKET)descriptor, SD_SEND) == 0;
+}
+
+bool raw_socket_limit_receiving(int descriptor, int size)
+{
+    return setsockopt(
+               (SOCKET)descriptor, SOL_SOCKET, SO_RCVBUF, (const char *)&size, sizeof size) == 0;
 }
 
 void raw_socket_reset_at_close(int descriptor)

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What the hostile tests ask of the system beside what support/machine.h does: a seam, with one
+// implementation per platform.
+#ifndef HOSTILE_SYSTEM_H
+#define HOSTILE_SYSTEM_H
+
+#include <stdint.h>
+
+/// Lets time pass while something is observed; never a way to wait for an event. Needs no descriptor.
+/// Threads: any.
+void interval_pass(uint64_t interval_ns);
+
+/// Returns the system's number of the thread of this process that has this name; 0: there is none.
+uint32_t system_thread_number(const char *name);
+
+/// Returns how much processor time a thread of this process has taken so far; UINT64_MAX: it is not known.
+uint64_t system_thread_processor_ns(uint32_t number);
+
+/// Lets the process have this many descriptors, or as many as the system grants; returns how many.
+uint64_t system_allow_descriptors(uint64_t count);
+
+#endif
