@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "hostile/crowd.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "hostile/system.h"
+#include "support/machine.h"
+#include "support/process.h"
 #include "support/side.h"
+
+#define CROWD_ROLE "--crowd"
+
+// The connections, and room for what a process has besides.
+#define DESCRIPTORS (CROWD_CONNECTIONS_MAX + 2000)
 
 // A report may need the end of the engine's longest deadline, and ten thousand connections.
 #define REPORT_DEADLINE_NS (4 * TEST_DEADLINE_NS)
@@ -35,61 +32,54 @@ struct order {
 
 struct member {
     uint64_t started_ns; ///< before its connect
-    int descriptor;      ///< -1: ended, or we left
+    int descriptor;      ///< RAW_NONE: ended, or we left
 };
 
 static struct member members[CROWD_CONNECTIONS_MAX];
-static struct pollfd watched[CROWD_CONNECTIONS_MAX];
+static struct raw_watch watched[CROWD_CONNECTIONS_MAX];
 static struct crowd_report report;
 static uint64_t left_count;
 
-static uint64_t now(void)
+static bool address_read(const char *address, struct raw_address *peer_out)
 {
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+    static const char tcp[] = "tcp|127.0.0.1|";
+    if (strncmp(address, tcp, sizeof tcp - 1) == 0) {
+        unsigned long port = strtoul(address + sizeof tcp - 1, NULL, 10);
+        return raw_address_tcp("127.0.0.1", (uint16_t)port, peer_out);
+    }
+    return raw_address_path(address + strlen("uds|"), peer_out);
 }
 
 static int connect_to(const char *address)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in ipv4;
-        struct sockaddr_un path;
-    } peer;
-    memset(&peer, 0, sizeof peer);
-    socklen_t size = sizeof peer.ipv4;
-    if (strncmp(address, "tcp|127.0.0.1|", 14) == 0) {
-        peer.ipv4.sin_family = AF_INET;
-        peer.ipv4.sin_port = htons((uint16_t)atoi(address + 14));
-        peer.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    } else {
-        size = sizeof peer.path;
-        peer.path.sun_family = AF_UNIX;
-        memcpy(peer.path.sun_path, address + 4, strnlen(address + 4, TOFU_PATH_BYTES_MAX));
+    struct raw_address peer;
+    int descriptor = address_read(address, &peer) ? raw_socket_open(&peer) : RAW_NONE;
+    if (descriptor == RAW_NONE) {
+        return RAW_NONE;
     }
-    int descriptor = socket(peer.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor >= 0 && connect(descriptor, &peer.any, size) != 0) {
-        (void)close(descriptor);
-        descriptor = -1;
+    if (!raw_socket_connect(descriptor, &peer)) {
+        raw_socket_close(descriptor);
+        return RAW_NONE;
     }
-    // Whoever goes resets: thousands of ports that wait for their time to pass would be missed, also by others.
-    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     return descriptor;
 }
 
 static void connect_many(const struct order *order)
 {
     for (uint64_t i = 0; i < order->count; i++) {
-        uint64_t started_ns = now();
-        int descriptor = report.connected < CROWD_CONNECTIONS_MAX ? connect_to(order->address) : -1;
-        if (descriptor < 0) {
+        uint64_t started_ns = machine_now();
+        bool has_room = report.connected < CROWD_CONNECTIONS_MAX;
+        int descriptor = has_room ? connect_to(order->address) : RAW_NONE;
+        if (descriptor == RAW_NONE) {
             report.failed++;
             continue;
         }
+        // Whoever goes resets: thousands of ports that wait for their time to pass would be missed, also by
+        // others.
+        raw_socket_reset_at_close(descriptor);
         if (order->size > 0) {
-            (void)send(descriptor, order->bytes, order->size, MSG_NOSIGNAL);
+            size_t sent = 0;
+            (void)raw_socket_send(descriptor, order->bytes, order->size, &sent);
         }
         members[report.connected] =
             (struct member){.started_ns = started_ns, .descriptor = descriptor};
@@ -100,34 +90,35 @@ static void connect_many(const struct order *order)
 static bool has_ended(int descriptor)
 {
     char bytes[256];
-    ssize_t size = 0;
+    size_t size = 0;
+    enum raw_outcome outcome = RAW_DONE;
     do {
-        size = recv(descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
-    } while (size > 0);
-    return size == 0 || (errno != EAGAIN && errno != EINTR);
+        outcome = raw_socket_receive(descriptor, bytes, sizeof bytes, &size);
+    } while (outcome == RAW_DONE && size > 0);
+    return outcome != RAW_NOT_NOW;
 }
 
 static void note_end(uint64_t index)
 {
-    uint64_t time_ns = now() - members[index].started_ns;
+    uint64_t time_ns = machine_now() - members[index].started_ns;
     report.ended++;
     report.last_ended = index + 1 > report.last_ended ? index + 1 : report.last_ended;
     report.soonest_ns = time_ns < report.soonest_ns ? time_ns : report.soonest_ns;
     report.latest_ns = time_ns > report.latest_ns ? time_ns : report.latest_ns;
-    (void)close(members[index].descriptor);
-    members[index].descriptor = -1;
+    raw_socket_close(members[index].descriptor);
+    members[index].descriptor = RAW_NONE;
 }
 
 static void await_ended(uint64_t wanted)
 {
-    uint64_t deadline_ns = now() + 3 * TEST_DEADLINE_NS;
-    while (report.ended < wanted && now() < deadline_ns) {
+    uint64_t deadline_ns = machine_now() + 3 * TEST_DEADLINE_NS;
+    while (report.ended < wanted && machine_now() < deadline_ns) {
         for (uint64_t i = 0; i < report.connected; i++) {
-            watched[i] = (struct pollfd){.fd = members[i].descriptor, .events = POLLIN};
+            watched[i] = (struct raw_watch){.descriptor = members[i].descriptor};
         }
-        int happened = poll(watched, (nfds_t)report.connected, 100);
-        for (uint64_t i = 0; i < report.connected && happened > 0; i++) {
-            if (watched[i].revents != 0 && has_ended(members[i].descriptor)) {
+        (void)raw_socket_await_any(watched, (size_t)report.connected, 100 * MILLISECOND_NS);
+        for (uint64_t i = 0; i < report.connected; i++) {
+            if (watched[i].is_ready && has_ended(members[i].descriptor)) {
                 note_end(i);
             }
         }
@@ -137,27 +128,67 @@ static void await_ended(uint64_t wanted)
 static void leave(uint64_t count)
 {
     for (; count > 0 && left_count < report.connected; left_count++) {
-        if (members[left_count].descriptor >= 0) {
-            (void)close(members[left_count].descriptor);
-            members[left_count].descriptor = -1;
+        if (members[left_count].descriptor != RAW_NONE) {
+            raw_socket_close(members[left_count].descriptor);
+            members[left_count].descriptor = RAW_NONE;
             count--;
         }
     }
 }
 
-_Noreturn static void crowd_main(int control)
+// Moves a whole order or report over the connection between the crowd and the test. False: it has ended, or
+// the time is over.
+static bool control_send(int control, const void *bytes, size_t size)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_max = limit.rlim_max < 12000 ? 12000 : limit.rlim_max;
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    const char *next = bytes;
+    while (size > 0) {
+        size_t sent = 0;
+        enum raw_outcome outcome = raw_socket_send(control, next, size, &sent);
+        if (outcome == RAW_NOT_NOW) {
+            (void)raw_socket_await(control, false, TEST_DEADLINE_NS);
+        } else if (outcome != RAW_DONE) {
+            return false;
+        }
+        next += sent;
+        size -= sent;
     }
-    // Whoever else is busy on the machine should not slow an attack down.
-    (void)setpriority(PRIO_PROCESS, 0, -20);
+    return true;
+}
+
+static bool control_receive(int control, void *bytes_out, size_t size, uint64_t deadline_ns)
+{
+    char *next = bytes_out;
+    while (size > 0) {
+        size_t received = 0;
+        uint64_t now_ns = machine_now();
+        if (now_ns >= deadline_ns) {
+            return false;
+        }
+        uint64_t left_ns = deadline_ns - now_ns;
+        (void)raw_socket_await(
+            control, true, left_ns < TEST_DEADLINE_NS ? left_ns : TEST_DEADLINE_NS);
+        enum raw_outcome outcome = raw_socket_receive(control, next, size, &received);
+        if (outcome != RAW_NOT_NOW && (outcome != RAW_DONE || received == 0)) {
+            return false;
+        }
+        next += received;
+        size -= received;
+    }
+    return true;
+}
+
+static int crowd_main(const char *address)
+{
     static struct order order;
+    int control = connect_to(address);
+    if (control == RAW_NONE) {
+        return EXIT_FAILURE;
+    }
+    (void)system_allow_descriptors(DESCRIPTORS);
+    // Whoever else is busy on the machine should not slow an attack down.
+    system_go_first();
     report = (struct crowd_report){.soonest_ns = UINT64_MAX};
-    while (recv(control, &order, sizeof order, 0) == sizeof order) {
+    while (control_receive(control, &order, sizeof order, UINT64_MAX)) {
         switch (order.kind) {
         case ORDER_CONNECT:
             connect_many(&order);
@@ -169,36 +200,47 @@ _Noreturn static void crowd_main(int control)
             leave(order.count);
             break;
         }
-        (void)send(control, &report, sizeof report, MSG_NOSIGNAL);
+        if (!control_send(control, &report, sizeof report)) {
+            break;
+        }
     }
-    _exit(0);
+    return EXIT_SUCCESS;
+}
+
+void crowd_take_role(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], CROWD_ROLE) == 0) {
+        exit(crowd_main(argv[2]));
+    }
 }
 
 void crowd_open(struct crowd *crowd)
 {
-    int ends[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    crowd->process = fork();
-    assert_true(crowd->process >= 0);
-    if (crowd->process == 0) {
-        (void)close(ends[0]);
-        crowd_main(ends[1]);
-    }
-    (void)close(ends[1]);
-    crowd->control = ends[0];
+    char text[TOFU_ADDRESS_BYTES_MAX];
+    struct raw_address own;
+    assert_true(raw_address_tcp("127.0.0.1", 0, &own));
+    int listener = raw_socket_open(&own);
+    assert_true(listener != RAW_NONE);
+    assert_true(raw_socket_bind(listener, &own) && raw_socket_listen(listener, 1));
+    (void)snprintf(text, sizeof text, "tcp|127.0.0.1|%u", raw_socket_port(listener));
+    assert_true(process_start(&crowd->process, CROWD_ROLE, text));
+    assert_true(raw_socket_await(listener, true, TEST_DEADLINE_NS));
+    crowd->control = raw_socket_accept(listener);
+    assert_true(crowd->control != RAW_NONE);
+    raw_socket_close(listener);
 }
 
 // Killed, since it may stand in a connect that nobody answers any more.
 void crowd_close(struct crowd *crowd)
 {
-    (void)close(crowd->control);
-    (void)kill(crowd->process, SIGKILL);
-    (void)waitpid(crowd->process, NULL, 0);
+    raw_socket_close(crowd->control);
+    (void)process_kill(&crowd->process);
+    (void)process_join(&crowd->process);
 }
 
 static void give(struct crowd *crowd, const struct order *order)
 {
-    assert_int_equal(send(crowd->control, order, sizeof *order, MSG_NOSIGNAL), sizeof *order);
+    assert_true(control_send(crowd->control, order, sizeof *order));
 }
 
 void crowd_order_connect(
@@ -227,21 +269,14 @@ void crowd_order_leave(struct crowd *crowd, uint64_t count)
 
 bool crowd_has_report(const struct crowd *crowd)
 {
-    struct pollfd ready = {.fd = crowd->control, .events = POLLIN};
-    return poll(&ready, 1, 0) == 1;
+    return raw_socket_await(crowd->control, true, 0);
 }
 
 struct crowd_report crowd_take_report(struct crowd *crowd)
 {
     struct crowd_report taken;
-    struct pollfd ready = {.fd = crowd->control, .events = POLLIN};
-    int count = 0;
     uint64_t deadline_ns = test_now() + REPORT_DEADLINE_NS;
-    while (count == 0 && test_now() < deadline_ns) {
-        count = poll(&ready, 1, 100);
-        count = count < 0 ? 0 : count;
-    }
-    assert_true_or(count == 1, "the crowd does not report");
-    assert_int_equal(recv(crowd->control, &taken, sizeof taken, 0), sizeof taken);
+    bool has_come = control_receive(crowd->control, &taken, sizeof taken, deadline_ns);
+    assert_true_or(has_come, "the crowd does not report");
     return taken;
 }

@@ -2,22 +2,24 @@
 // A crowd: thousands of raw connections in a process of their own, so that their descriptors and their
 // work are not the test's. It does what it is told, one order at a time.
 //
-// Open it before there is any engine: it is a fork of the test. Every wait has a deadline and fails the
-// test when it passes.
+// It is the test's program once more, and takes its orders over a connection of its own. Every wait has a
+// deadline and fails the test when it passes.
 #ifndef HOSTILE_CROWD_H
 #define HOSTILE_CROWD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#define CROWD_CONNECTIONS_MAX 10000
+#include "support/child.h"
+#include "support/raw_socket.h"
+
+#define CROWD_CONNECTIONS_MAX RAW_WATCHED_MAX
 #define CROWD_BYTES_MAX       256
 
 struct crowd {
-    pid_t process;
-    int control; ///< our end of a socket pair
+    struct child process;
+    int control; ///< our end of the connection
 };
 
 /// What the crowd knows after an order.
@@ -29,6 +31,10 @@ struct crowd_report {
     uint64_t soonest_ns; ///< shortest time from before a connect to its seen end; UINT64_MAX: none
     uint64_t latest_ns;  ///< the longest one
 };
+
+/// First in main() of a program that opens crowds: where crowd_open() has started it, it is one, and ends
+/// as such.
+void crowd_take_role(int argc, char **argv);
 
 void crowd_open(struct crowd *crowd);
 

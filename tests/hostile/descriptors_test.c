@@ -14,7 +14,7 @@
 #include "support/raw_peer.h"
 
 #define SERVER_THREAD     "hostile-server"
-#define DESCRIPTORS_MAX   32
+#define DESCRIPTORS_MAX   36
 #define CROWD_COUNT       100
 #define BACKLOG_COUNT     800
 #define TURNS_PER_SECOND  20
@@ -286,8 +286,9 @@ static void whoever_needs_a_descriptor_is_told_that_there_is_none(void **state)
     say_hello(link);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    crowd_take_role(argc, argv);
     const struct CMUnitTest tests[] = {
         LIMITED_TEST(a_listener_without_descriptors_rests_and_says_so_once),
         LIMITED_TEST(what_is_connected_goes_on_without_descriptors),

@@ -193,8 +193,9 @@ static void honest_clients_hardly_notice_who_presses_against_the_default_limit(v
     comparison_judge(&comparison);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    crowd_take_role(argc, argv);
     const struct CMUnitTest tests[] = {
         LINK_TEST(honest_clients_hardly_notice_who_comes_stays_and_leaves),
         LINK_TEST(honest_clients_hardly_notice_thousands_of_deadlines),

@@ -26,6 +26,20 @@ uint64_t scaled(const char *what, uint64_t count)
     return result;
 }
 
+uint64_t connection_count(uint64_t count)
+{
+    const char *text = getenv("TOFU_TEST_CONNECTIONS");
+    uint64_t borne = text == NULL ? count : strtoull(text, NULL, 10);
+    if (borne >= count) {
+        return count;
+    }
+    print_message(
+        "%llu connections instead of %llu, by TOFU_TEST_CONNECTIONS\n",
+        (unsigned long long)borne,
+        (unsigned long long)count);
+    return borne;
+}
+
 struct meter meter_open(const struct side *side, const char *thread_name)
 {
     uint32_t number = system_thread_number(thread_name);

@@ -20,6 +20,10 @@
 /// run takes more. Prints what it made of it.
 uint64_t scaled(const char *what, uint64_t count);
 
+/// Returns `count`, or TOFU_TEST_CONNECTIONS of the environment if that is less: systems differ in how many
+/// connections they bear. Prints what it made of it.
+uint64_t connection_count(uint64_t count);
+
 /// An engine that is measured. Opened by the name of its I/O thread, while there are descriptors.
 struct meter {
     const struct side *side;

@@ -22,7 +22,7 @@ static uint64_t silent_count(void)
 {
     const char *poller = getenv("TOFU_POLLER");
     bool is_poll = poller != NULL && strcmp(poller, "poll") == 0;
-    uint64_t count = is_poll ? SILENT_COUNT_POLL : SILENT_COUNT;
+    uint64_t count = connection_count(is_poll ? SILENT_COUNT_POLL : SILENT_COUNT);
     // What the engine needs for itself, the test, and the peers.
     uint64_t granted = system_allow_descriptors(count + 100);
     if (granted < count + 100) {
@@ -239,8 +239,9 @@ static void an_attacked_but_idle_engine_uses_no_measurable_processor_time(void *
     crowd_close(&crowd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    crowd_take_role(argc, argv);
     const struct CMUnitTest tests[] = {
         LINK_TEST(the_oldest_half_open_connection_gives_way),
         LINK_TEST(nobody_hears_of_connections_that_said_nothing),

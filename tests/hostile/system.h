@@ -19,4 +19,7 @@ uint64_t system_thread_processor_ns(uint32_t number);
 /// Lets the process have this many descriptors, or as many as the system grants; returns how many.
 uint64_t system_allow_descriptors(uint64_t count);
 
+/// Lets this process go before others where two are ready, as far as the system grants it.
+void system_go_first(void);
+
 #endif

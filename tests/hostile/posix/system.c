@@ -89,3 +89,8 @@ uint64_t system_allow_descriptors(uint64_t count)
     }
     return limit.rlim_cur;
 }
+
+void system_go_first(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, -20);
+}

@@ -93,3 +93,8 @@ uint64_t system_allow_descriptors(uint64_t count)
 {
     return count;
 }
+
+void system_go_first(void)
+{
+    (void)SetPriorityClass(GetCurrentProcess(), HIGH_PRIORITY_CLASS);
+}
