@@ -130,10 +130,10 @@ void nt_port_push(struct nt_port *port, struct nt_queued *packet)
     nt_world_packet(port->number);
 }
 
-static const struct nt_port *port_get(uintptr_t number)
+static struct nt_port *port_get(uintptr_t number)
 {
     for (struct tf_list *link = nt_kernel.ports.next; link != &nt_kernel.ports; link = link->next) {
-        const struct nt_port *port = TF_CONTAINER_OF(link, struct nt_port, link);
+        struct nt_port *port = TF_CONTAINER_OF(link, struct nt_port, link);
         if (port->number == number) {
             return port;
         }
@@ -149,6 +149,20 @@ bool nt_port_has_packets(uintptr_t number)
 uint64_t nt_port_posts_taken(uintptr_t number)
 {
     return port_get(number)->posts_taken;
+}
+
+bool nt_port_stray(uintptr_t number)
+{
+    struct nt_port *port = port_get(number);
+    if (port->gone_count == 0) {
+        return false;
+    }
+    uint64_t kept = port->gone_count < NT_GONE_MAX ? port->gone_count : NT_GONE_MAX;
+    struct nt_queued *packet = nt_allocate(sizeof *packet);
+    packet->context = port->gone_contexts[nt_world_below(kept)];
+    packet->status = TF_NT_SUCCESS;
+    nt_port_push(port, packet);
+    return true;
 }
 
 void nt_port_release(struct nt_port *port)
@@ -195,6 +209,10 @@ void nt_file_release(struct nt_file *file)
         return;
     }
     if (file->port != NULL) {
+        if (file->context != NULL) {
+            file->port->gone_contexts[file->port->gone_count % NT_GONE_MAX] = file->context;
+            file->port->gone_count++;
+        }
         file->port->file_count--;
         nt_port_release(file->port);
     }

@@ -11,6 +11,7 @@
 //   * a wait that times out writes a count of 1, and may be early by a tick;
 //   * the value of a closed handle is given to the next one at once, and a file lives until its last handle
 //     and its last request are gone;
+//   * somebody else's call on a socket gives the port a packet that belongs to no request of ours;
 //   * a file has one port, for ever, and none if it is not overlapped.
 // Whether, when and in which order is drawn from the world around it (world.h).
 //
@@ -64,6 +65,9 @@ bool nt_port_has_packets(uintptr_t port);
 
 /// Returns how many posted packets were taken from a port that is open.
 uint64_t nt_port_posts_taken(uintptr_t port);
+
+/// Gives the port a packet as if a request were done whose socket is gone. Returns false if there was none.
+bool nt_port_stray(uintptr_t port);
 
 /// Lets the kernel finish one thing that it has put off. Returns false if there is none.
 bool nt_kernel_step(void);

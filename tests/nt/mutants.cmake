@@ -72,6 +72,19 @@ nt_mutant(
         return TF_NT_SUCCESS;"
   "case TF_AFD_CANCELLING:
         return arm(op, nt, target);")
+nt_mutant(
+  a_request_left_to_the_end_of_its_socket
+  afd_op.c
+  "    if (op->state == TF_AFD_PENDING) {
+        cancel(op, nt);
+    }
+    return false;"
+  "    return false;")
+nt_mutant(
+  a_block_whose_packets_are_any_socket_s
+  afd_op.c
+  "op->generation++;"
+  "")
 
 # Cancelling.
 nt_mutant(

@@ -24,7 +24,11 @@ struct nt_file {
     struct tf_list requests;
     struct nt_port *port; ///< NULL: none yet
     void *key;
+    void *context; ///< of the last request; NULL: none yet
 };
+
+// Sockets that are gone and remembered.
+#define NT_GONE_MAX 256
 
 struct nt_port {
     struct tf_list link;
@@ -33,6 +37,8 @@ struct nt_port {
     uint32_t file_count;  ///< files that have it
     uint64_t posts_taken; ///< packets of NtSetIoCompletion that were taken
     struct tf_list packets;
+    void *gone_contexts[NT_GONE_MAX]; ///< of the last requests on sockets that are gone, a ring
+    uint64_t gone_count;              ///< ever
 };
 
 /// What a handle value stands for: a file, a port, or neither.

@@ -143,6 +143,7 @@ struct nt_request *nt_request_begin(
     tf_list_append(&file->requests, &request->file_link);
     tf_list_append(&nt_kernel.requests, &request->all_link);
     file->request_count++;
+    file->context = context;
     nt_kernel.counts.requests++;
     memory_take(request);
     nt_file_look(file);

@@ -305,8 +305,12 @@ static void step(void)
         model_owner_drains(place->watch.socket);
     } else if (choice < 75) {
         model_peer_acts(place->watch.socket);
-    } else if (choice < 80) {
+    } else if (choice < 78) {
         (void)nt_kernel_step();
+    } else if (choice < 79) {
+        (void)models_close_duplicate();
+    } else if (choice < 80) {
+        application.totals->strays += nt_port_stray(PORT) ? 1 : 0;
     } else {
         wait_somehow();
     }
@@ -441,6 +445,9 @@ static void finish(struct schedule_totals *totals)
     ops()->close(&application.poller);
     if (application.poller.detail[0] != '\0') {
         nt_world_fail("closing says: %s", application.poller.detail);
+    }
+    while (models_close_duplicate()) {
+        // The poller is gone, and whoever inherited a socket closes it at last.
     }
     add_counts(totals);
     if (totals->counts.doubled != 0) {

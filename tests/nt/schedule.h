@@ -14,6 +14,7 @@ struct schedule_totals {
     uint64_t wakes;
     uint64_t vain_wakes; ///< of these, without memory
     uint64_t forgets;
+    uint64_t strays; ///< packets for requests that are over
     uint64_t waits;
     struct nt_counts counts;
 };

@@ -20,19 +20,44 @@ void models_begin(void)
     }
 }
 
-tf_socket model_open(enum model_kind kind)
+bool models_close_duplicate(void)
 {
     for (uint32_t i = 0; i < MODEL_SOCKETS_MAX; i++) {
-        if (models[i].base == NULL) {
-            models[i] = (struct model_socket){.kind = kind, .has_room = kind == MODEL_CONNECTED};
-            models[i].base = nt_file_open(i, true);
-            if (nt_world_chance(100)) {
-                models[i].duplicate = nt_handle_duplicate(models[i].base);
-            }
-            return (tf_socket)((uintptr_t)models[i].base | NUMBER_BIT);
+        struct model_socket *model = &models[i];
+        if (model->base == NULL && model->duplicate != NULL) {
+            nt_handle_close(model->duplicate);
+            model->duplicate = NULL;
+            return true;
         }
     }
-    nt_world_fail("the test has no socket left");
+    return false;
+}
+
+static struct model_socket *find_unused(void)
+{
+    for (uint32_t i = 0; i < MODEL_SOCKETS_MAX; i++) {
+        if (models[i].base == NULL && models[i].duplicate == NULL) {
+            return &models[i];
+        }
+    }
+    return NULL;
+}
+
+tf_socket model_open(enum model_kind kind)
+{
+    struct model_socket *model = find_unused();
+    if (model == NULL && models_close_duplicate()) {
+        model = find_unused();
+    }
+    if (model == NULL) {
+        nt_world_fail("the test has no socket left");
+    }
+    *model = (struct model_socket){.kind = kind, .has_room = kind == MODEL_CONNECTED};
+    model->base = nt_file_open((uintptr_t)(model - models), true);
+    if (nt_world_chance(100)) {
+        model->duplicate = nt_handle_duplicate(model->base);
+    }
+    return (tf_socket)((uintptr_t)model->base | NUMBER_BIT);
 }
 
 struct model_socket *model_get(tf_socket number)
@@ -50,10 +75,7 @@ void model_close(tf_socket number)
 {
     struct model_socket *model = model_get(number);
     nt_handle_close(model->base);
-    if (model->duplicate != NULL) {
-        nt_handle_close(model->duplicate);
-    }
-    *model = (struct model_socket){0};
+    model->base = NULL;
 }
 
 void model_peer_acts(tf_socket number)

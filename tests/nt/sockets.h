@@ -12,7 +12,7 @@
 enum model_kind { MODEL_CONNECTED, MODEL_CONNECTING, MODEL_LISTENING };
 
 struct model_socket {
-    tf_nt_handle base;      ///< NULL: closed
+    tf_nt_handle base;      ///< NULL: closed by its owner
     tf_nt_handle duplicate; ///< another handle, as a child process would have inherited; NULL: none
     enum model_kind kind;
     bool has_data;    ///< or a connection to accept
@@ -22,14 +22,19 @@ struct model_socket {
     bool has_refused; ///< of one that connects
 };
 
-#define MODEL_SOCKETS_MAX 12
+#define MODEL_SOCKETS_MAX 24
 
 void models_begin(void);
 
 /// Opens a socket. Returns its number.
 tf_socket model_open(enum model_kind kind);
 struct model_socket *model_get(tf_socket number);
+
+/// Closes the owner's handle. Another one stays open, and so does the socket.
 void model_close(tf_socket number);
+
+/// Closes one handle that was left when its owner's was closed. Returns false if there is none.
+bool models_close_duplicate(void);
 
 /// The peer does something that may make the socket ready.
 void model_peer_acts(tf_socket number);

@@ -305,7 +305,9 @@ static void take_packet(
         return;
     }
     struct tf_afd_op *op = tf_afd_blocks_find(&state->blocks, (uintptr_t)packet->context);
-    TF_ASSERT(op != NULL);
+    if (op == NULL || op->state == TF_AFD_IDLE) {
+        return; // Of somebody else's call on a socket: whatever is overlapped there comes to its port.
+    }
     TF_ASSERT(state->request_count > 0);
 
     tf_nt_status status = packet->io_status.status;
