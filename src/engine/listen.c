@@ -44,6 +44,9 @@ static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel
     channel->listener = listener;
     channel->watch.socket = listener->socket;
     channel->phase = TF_PHASE_LISTENING;
+    if (!tf_reactor_watch(reactor, channel)) {
+        return; // Who is told that it listens must find it listening.
+    }
     tf_log_line(
         reactor->log,
         reactor->now_ns,
@@ -51,7 +54,6 @@ static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel
         "channel %u listens",
         (unsigned)channel->number);
     answer_welcome(reactor, channel);
-    tf_reactor_touch(reactor, channel);
 }
 
 void tf_listen_start(struct tf_reactor *reactor, struct tf_channel *channel)

@@ -346,20 +346,25 @@ static void watch_failed(
     tf_ending_begin(reactor, channel, status, detail, TF_ENDING_RESET);
 }
 
+bool tf_reactor_watch(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    uint8_t interest = tf_channel_interest(channel);
+    if (channel->watch.socket == TF_SOCKET_NONE || interest == channel->watch.interest) {
+        return true;
+    }
+    enum tofu_status status =
+        reactor->poller.ops->watch(&reactor->poller, &channel->watch, interest);
+    if (status != TOFU_OK) {
+        watch_failed(reactor, channel, status);
+    }
+    return status == TOFU_OK;
+}
+
 static void reconcile(struct tf_reactor *reactor)
 {
     for (struct tf_list *link = tf_list_take_first(&reactor->dirty); link != NULL;
          link = tf_list_take_first(&reactor->dirty)) {
-        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, dirty_link);
-        uint8_t interest = tf_channel_interest(channel);
-        if (channel->watch.socket == TF_SOCKET_NONE || interest == channel->watch.interest) {
-            continue;
-        }
-        enum tofu_status status =
-            reactor->poller.ops->watch(&reactor->poller, &channel->watch, interest);
-        if (status != TOFU_OK) {
-            watch_failed(reactor, channel, status);
-        }
+        (void)tf_reactor_watch(reactor, TF_CONTAINER_OF(link, struct tf_channel, dirty_link));
     }
 }
 

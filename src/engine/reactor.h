@@ -132,6 +132,10 @@ void tf_reactor_schedule(struct tf_reactor *reactor, struct tf_channel *channel)
 /// tf_channel_interest() changed.
 void tf_reactor_touch(struct tf_reactor *reactor, struct tf_channel *channel);
 
+/// Reconciles its interest now. Says whether the poller could; if not, the channel has begun to end, with the
+/// poller's status.
+bool tf_reactor_watch(struct tf_reactor *reactor, struct tf_channel *channel);
+
 /// Sees to it that the timer fires no later than tf_channel_deadline().
 void tf_reactor_arm(struct tf_reactor *reactor, struct tf_channel *channel);
 
