@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "support/machine.h"
 
@@ -69,6 +70,27 @@ uint64_t system_thread_processor_ns(uint32_t number)
         return UINT64_MAX;
     }
     return (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
+}
+
+uint32_t system_own_thread_number(void)
+{
+    return (uint32_t)gettid();
+}
+
+// The second of three numbers: the first is time that it ran, the last how often it was put on a processor.
+uint64_t system_thread_delay_ns(uint32_t number)
+{
+    char path[64];
+    char text[96] = "";
+    char *ran_end = text;
+    char *delay_end = text;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%u/schedstat", number);
+    if (!file_read(path, text, sizeof text)) {
+        return UINT64_MAX;
+    }
+    (void)strtoull(text, &ran_end, 10);
+    uint64_t delay_ns = strtoull(ran_end, &delay_end, 10);
+    return delay_end > ran_end ? delay_ns : UINT64_MAX;
 }
 
 uint64_t system_allow_descriptors(uint64_t count)

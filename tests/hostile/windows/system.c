@@ -88,6 +88,18 @@ uint64_t system_thread_processor_ns(uint32_t number)
     return is_known ? nanoseconds(in_kernel) + nanoseconds(in_program) : UINT64_MAX;
 }
 
+uint32_t system_own_thread_number(void)
+{
+    return GetCurrentThreadId();
+}
+
+// Windows tells it to those who trace the whole machine, and to nobody else.
+uint64_t system_thread_delay_ns(uint32_t number)
+{
+    (void)number;
+    return UINT64_MAX;
+}
+
 // A process has as many handles as it likes.
 uint64_t system_allow_descriptors(uint64_t count)
 {
