@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
-#include "base/assert.h"
+#include "os/endpoint.h"
 #include "os/error.h"
 #include "os/posix/native.h"
 
@@ -28,21 +28,6 @@ static void resolution_set_detail(struct tf_resolution *resolution, int failure,
     resolution->detail[size] = '\0';
 }
 
-static void endpoint_set_port(struct tf_endpoint *endpoint, int family, uint16_t port)
-{
-    if (family == AF_INET6) {
-        struct sockaddr_in6 version_6;
-        memcpy(&version_6, endpoint->storage, sizeof version_6);
-        version_6.sin6_port = htons(port);
-        memcpy(endpoint->storage, &version_6, sizeof version_6);
-        return;
-    }
-    struct sockaddr_in version_4;
-    memcpy(&version_4, endpoint->storage, sizeof version_4);
-    version_4.sin_port = htons(port);
-    memcpy(endpoint->storage, &version_4, sizeof version_4);
-}
-
 // Copies the endpoints in the order in which the system prefers them.
 static void resolution_set_endpoints(
     struct tf_resolution *resolution, const struct addrinfo *found, uint16_t port)
@@ -55,10 +40,8 @@ static void resolution_set_endpoints(
             continue;
         }
         struct tf_endpoint *endpoint = &resolution->endpoints[resolution->endpoint_count];
-        TF_ASSERT(entry->ai_addrlen <= sizeof endpoint->storage);
-        memcpy(endpoint->storage, entry->ai_addr, entry->ai_addrlen);
-        endpoint->size = (uint32_t)entry->ai_addrlen;
-        endpoint_set_port(endpoint, entry->ai_family, port);
+        tf_endpoint_set(endpoint, entry->ai_addr, entry->ai_addrlen);
+        tf_endpoint_set_port(endpoint, port);
         resolution->endpoint_count++;
     }
 }

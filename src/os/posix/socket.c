@@ -5,8 +5,6 @@
 // those of connecting have a meaning here, since the caller has to choose between "later" and "never".
 #include "os/socket.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,48 +15,12 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "os/host_scope.h"
+#include "os/endpoint.h"
 #include "os/posix/native.h"
 #include "os/posix/socket_options.h"
 
 // What a Unix socket may hold for a slow reader; the system cuts it to its own limit.
 #define TF_UNIX_SEND_BUFFER_BYTES (1024 * 1024)
-
-static_assert(
-    sizeof(struct sockaddr_storage) <= sizeof(((struct tf_endpoint *)0)->storage),
-    "an endpoint holds any address");
-
-static void endpoint_set(struct tf_endpoint *endpoint_out, const void *address, size_t size)
-{
-    TF_ASSERT(size <= sizeof endpoint_out->storage);
-
-    memset(endpoint_out, 0, sizeof *endpoint_out);
-    memcpy(endpoint_out->storage, address, size);
-    endpoint_out->size = (uint32_t)size;
-}
-
-bool tf_endpoint_from_address(const struct tofu_address *address, struct tf_endpoint *endpoint_out)
-{
-    if (address->transport == TOFU_UDS) {
-        struct sockaddr_un unix_address;
-        socklen_t size = tf_native_unix_address(address->path, &unix_address);
-        endpoint_set(endpoint_out, &unix_address, size);
-        return true;
-    }
-    struct sockaddr_in version_4 = {.sin_family = AF_INET, .sin_port = htons(address->port)};
-    if (inet_pton(AF_INET, address->host, &version_4.sin_addr) == 1) {
-        endpoint_set(endpoint_out, &version_4, sizeof version_4);
-        return true;
-    }
-    char host[TOFU_HOST_BYTES_MAX + 1];
-    struct sockaddr_in6 version_6 = {.sin6_family = AF_INET6, .sin6_port = htons(address->port)};
-    version_6.sin6_scope_id = tf_host_scope_split(address->host, host);
-    if (inet_pton(AF_INET6, host, &version_6.sin6_addr) == 1) {
-        endpoint_set(endpoint_out, &version_6, sizeof version_6);
-        return true;
-    }
-    return false;
-}
 
 bool tf_socket_set_options(int descriptor, int family)
 {
@@ -68,13 +30,6 @@ bool tf_socket_set_options(int descriptor, int family)
     }
     int yes = 1;
     return setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0;
-}
-
-static int endpoint_family(const struct tf_endpoint *endpoint)
-{
-    struct sockaddr_storage address;
-    memcpy(&address, endpoint->storage, sizeof address);
-    return address.ss_family;
 }
 
 static enum tofu_status status_of_connect(int error)
@@ -184,7 +139,7 @@ enum tf_connect tf_socket_connect(
 {
     TF_ASSERT(endpoint->size > 0);
 
-    int family = endpoint_family(endpoint);
+    int family = tf_endpoint_family(endpoint);
     int descriptor = tf_native_socket(family);
     if (descriptor < 0) {
         *error_out = errno;

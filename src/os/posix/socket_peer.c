@@ -4,12 +4,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "os/endpoint.h"
 #include "os/posix/native.h"
 #include "os/socket.h"
 
 bool tf_socket_peer(tf_socket socket, struct tofu_peer *peer_out)
 {
-    struct tf_endpoint endpoint = {0};
     struct sockaddr_storage storage;
     memset(&storage, 0, sizeof storage);
     socklen_t size = sizeof storage;
@@ -18,8 +18,8 @@ bool tf_socket_peer(tf_socket socket, struct tofu_peer *peer_out)
     }
     *peer_out = (struct tofu_peer){0};
     if (storage.ss_family != AF_UNIX) {
-        memcpy(endpoint.storage, &storage, sizeof storage);
-        endpoint.size = (uint32_t)size;
+        struct tf_endpoint endpoint;
+        tf_endpoint_set(&endpoint, &storage, size);
         tf_endpoint_to_address(&endpoint, &peer_out->address);
         return true;
     }

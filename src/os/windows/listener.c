@@ -12,7 +12,7 @@
 #include <ws2tcpip.h>
 
 #include "base/assert.h"
-#include "os/windows/endpoint.h"
+#include "os/endpoint.h"
 #include "os/windows/own_error.h"
 #include "os/windows/unix_path.h"
 #include "os/windows/unix_provider.h"

@@ -10,29 +10,11 @@
 #include <ws2tcpip.h>
 
 #include "base/alloc.h"
-#include "base/assert.h"
+#include "os/endpoint.h"
 #include "os/error.h"
 #include "os/network.h"
-#include "os/windows/endpoint.h"
 #include "os/windows/text.h"
 #include "os/windows/thread_name.h"
-
-static void endpoint_add(
-    struct tf_resolution *resolution, const struct addrinfoW *entry, uint16_t port)
-{
-    struct sockaddr_storage address;
-    TF_ASSERT(entry->ai_addrlen <= sizeof address);
-    memset(&address, 0, sizeof address);
-    memcpy(&address, entry->ai_addr, entry->ai_addrlen);
-    if (entry->ai_family == AF_INET6) {
-        ((struct sockaddr_in6 *)(void *)&address)->sin6_port = htons(port);
-    } else {
-        ((struct sockaddr_in *)(void *)&address)->sin_port = htons(port);
-    }
-    tf_endpoint_set(
-        &resolution->endpoints[resolution->endpoint_count], &address, entry->ai_addrlen);
-    resolution->endpoint_count++;
-}
 
 // Copies the endpoints in the order in which the system prefers them.
 static void endpoints_add(
@@ -42,9 +24,13 @@ static void endpoints_add(
         if (resolution->endpoint_count == TF_ENDPOINTS_MAX) {
             break;
         }
-        if (entry->ai_family == AF_INET || entry->ai_family == AF_INET6) {
-            endpoint_add(resolution, entry, port);
+        if (entry->ai_family != AF_INET && entry->ai_family != AF_INET6) {
+            continue;
         }
+        struct tf_endpoint *endpoint = &resolution->endpoints[resolution->endpoint_count];
+        tf_endpoint_set(endpoint, entry->ai_addr, entry->ai_addrlen);
+        tf_endpoint_set_port(endpoint, port);
+        resolution->endpoint_count++;
     }
 }
 
