@@ -13,14 +13,16 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "os/endpoint.h"
 #include "os/posix/native.h"
 #include "os/posix/socket_options.h"
 #include "os/posix/unix_path.h"
+#include "os/tcp_listener.h"
 
 // How many connections that ended while they waited one accept skips.
 #define TF_ACCEPT_SKIPS_MAX 64
 
-static enum tofu_status status_of_listen(int error)
+enum tofu_status tf_listen_status(int error)
 {
     return error == EAFNOSUPPORT || error == EINVAL ? TOFU_INVALID_ADDRESS : TOFU_LISTEN_FAILED;
 }
@@ -34,22 +36,17 @@ static intptr_t reserve_open(void)
 // Asks the system for the port it has chosen. The host stays as the user wrote it.
 static int port_read(int descriptor, uint16_t *port_out)
 {
-    struct sockaddr_storage address;
-    socklen_t size = sizeof address;
-    memset(&address, 0, sizeof address);
-    if (getsockname(descriptor, (struct sockaddr *)&address, &size) != 0) {
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    memset(&storage, 0, sizeof storage);
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &size) != 0) {
         return errno;
     }
-    if (address.ss_family == AF_INET6) {
-        struct sockaddr_in6 version_6;
-        memcpy(&version_6, &address, sizeof version_6);
-        *port_out = ntohs(version_6.sin6_port);
-        return 0;
-    }
-    TF_ASSERT(address.ss_family == AF_INET);
-    struct sockaddr_in version_4;
-    memcpy(&version_4, &address, sizeof version_4);
-    *port_out = ntohs(version_4.sin_port);
+    struct tf_endpoint endpoint;
+    struct tofu_address address;
+    tf_endpoint_set(&endpoint, &storage, size);
+    tf_endpoint_to_address(&endpoint, &address);
+    *port_out = address.port;
     return 0;
 }
 
@@ -71,80 +68,41 @@ static int tcp_set_options(int descriptor, int family, bool is_dual)
     return 0;
 }
 
-// Opens a TCP listener on one endpoint. Returns 0, or the error number and nothing open.
-static int tcp_listen(
-    const struct tf_endpoint *endpoint, bool is_dual, int *descriptor_out, uint16_t *port_out)
+static int tcp_bind_and_listen(
+    int descriptor, const struct tf_endpoint *endpoint, bool is_dual, uint16_t *port_out)
 {
-    struct sockaddr_storage address;
-    memcpy(&address, endpoint->storage, sizeof address);
-    int descriptor = tf_native_socket(address.ss_family);
+    int error = tcp_set_options(descriptor, tf_endpoint_family(endpoint), is_dual);
+    if (error != 0) {
+        return error;
+    }
+    const struct sockaddr *address = (const struct sockaddr *)(const void *)endpoint->storage;
+    if (bind(descriptor, address, (socklen_t)endpoint->size) != 0 ||
+        listen(descriptor, SOMAXCONN) != 0) {
+        return errno;
+    }
+    return port_read(descriptor, port_out);
+}
+
+int tf_tcp_listen(
+    const struct tf_endpoint *endpoint, bool is_dual, tf_socket *socket_out, uint16_t *port_out)
+{
+    int descriptor = tf_native_socket(tf_endpoint_family(endpoint));
     if (descriptor < 0) {
         return errno;
     }
-    int error = tcp_set_options(descriptor, address.ss_family, is_dual);
+    int error = tcp_bind_and_listen(descriptor, endpoint, is_dual, port_out);
     if (error != 0) {
-        goto close_descriptor;
+        (void)close(descriptor);
+        return error;
     }
-    if (bind(descriptor, (const struct sockaddr *)&address, (socklen_t)endpoint->size) != 0 ||
-        listen(descriptor, SOMAXCONN) != 0) {
-        error = errno;
-        goto close_descriptor;
-    }
-    error = port_read(descriptor, port_out);
-    if (error != 0) {
-        goto close_descriptor;
-    }
-    *descriptor_out = descriptor;
+    *socket_out = descriptor;
     return 0;
-
-close_descriptor:
-    (void)close(descriptor);
-    return error;
 }
 
-// Says whether a dual-stack listener failed for want of IPv6, in one of the ways systems have for it.
-static bool error_is_no_version_6(int error)
+bool tf_listen_error_is_no_version_6(int error)
 {
     return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == ENOPROTOOPT ||
            error == EINVAL;
-}
-
-static int tcp_listen_everywhere(uint16_t port, int *descriptor_out, uint16_t *port_out)
-{
-    struct tofu_address any = {.transport = TOFU_TCP, .host = "::", .port = port};
-    struct tf_endpoint endpoint;
-    bool is_numeric = tf_endpoint_from_address(&any, &endpoint);
-    TF_ASSERT(is_numeric);
-    int error = tcp_listen(&endpoint, true, descriptor_out, port_out);
-    if (!error_is_no_version_6(error)) {
-        return error;
-    }
-    any = (struct tofu_address){.transport = TOFU_TCP, .host = "0.0.0.0", .port = port};
-    is_numeric = tf_endpoint_from_address(&any, &endpoint);
-    TF_ASSERT(is_numeric);
-    (void)is_numeric;
-    return tcp_listen(&endpoint, false, descriptor_out, port_out);
-}
-
-static enum tofu_status tcp_listener_open(struct tf_listener *made, int *error_out)
-{
-    struct tf_endpoint endpoint;
-    int descriptor = -1;
-    int error = 0;
-    if (made->address.host[0] == '\0') {
-        error = tcp_listen_everywhere(made->address.port, &descriptor, &made->address.port);
-    } else if (tf_endpoint_from_address(&made->address, &endpoint)) {
-        error = tcp_listen(&endpoint, false, &descriptor, &made->address.port);
-    } else {
-        *error_out = 0;
-        return TOFU_INVALID_ADDRESS;
-    }
-    if (error != 0) {
-        *error_out = error;
-        return status_of_listen(error);
-    }
-    made->socket = descriptor;
-    return TOFU_OK;
 }
 
 // Abstract names vanish with their socket, so they need no care.
@@ -165,7 +123,7 @@ static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mo
     int descriptor = tf_native_socket(AF_UNIX);
     if (descriptor < 0) {
         *error_out = errno;
-        return status_of_listen(*error_out);
+        return tf_listen_status(*error_out);
     }
     int error = 0;
     if (tf_native_path_is_abstract(path)) {
@@ -177,7 +135,7 @@ static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mo
     if (error != 0) {
         (void)close(descriptor);
         *error_out = error;
-        return status_of_listen(error);
+        return tf_listen_status(error);
     }
     made->socket = descriptor;
     return TOFU_OK;
@@ -195,7 +153,7 @@ enum tofu_status tf_listener_open(
     }
     enum tofu_status status = address->transport == TOFU_UDS
                                   ? unix_listener_open(&made, mode, error_out)
-                                  : tcp_listener_open(&made, error_out);
+                                  : tf_tcp_listener_open(&made, error_out);
     if (status != TOFU_OK) {
         (void)close((int)made.reserve);
         return status;

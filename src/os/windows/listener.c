@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "os/endpoint.h"
+#include "os/tcp_listener.h"
 #include "os/windows/own_error.h"
 #include "os/windows/unix_path.h"
 #include "os/windows/unix_provider.h"
@@ -21,7 +22,7 @@
 // How many connections that ended while they waited one accept skips.
 #define TF_ACCEPT_SKIPS_MAX 64
 
-static enum tofu_status status_of_listen(int error)
+enum tofu_status tf_listen_status(int error)
 {
     bool is_of_address = error == WSAEAFNOSUPPORT || error == WSAEINVAL ||
                          error == TF_ERROR_NO_UNIX_SOCKETS || error == ERROR_NO_UNICODE_TRANSLATION;
@@ -87,8 +88,7 @@ static int tcp_bind_and_listen(
     return port_read(socket, port_out);
 }
 
-// Opens a TCP listener on one endpoint. Returns 0, or the error number and nothing open.
-static int tcp_listen(
+int tf_tcp_listen(
     const struct tf_endpoint *endpoint, bool is_dual, tf_socket *socket_out, uint16_t *port_out)
 {
     int error = 0;
@@ -105,47 +105,10 @@ static int tcp_listen(
     return 0;
 }
 
-// Says whether a dual-stack listener failed for want of IPv6, in one of the ways systems have for it.
-static bool error_is_no_version_6(int error)
+bool tf_listen_error_is_no_version_6(int error)
 {
     return error == WSAEAFNOSUPPORT || error == WSAEADDRNOTAVAIL || error == WSAENOPROTOOPT ||
            error == WSAEINVAL;
-}
-
-static int tcp_listen_everywhere(uint16_t port, tf_socket *socket_out, uint16_t *port_out)
-{
-    struct tofu_address any = {.transport = TOFU_TCP, .host = "::", .port = port};
-    struct tf_endpoint endpoint;
-    bool is_numeric = tf_endpoint_from_address(&any, &endpoint);
-    TF_ASSERT(is_numeric);
-    int error = tcp_listen(&endpoint, true, socket_out, port_out);
-    if (!error_is_no_version_6(error)) {
-        return error;
-    }
-    any = (struct tofu_address){.transport = TOFU_TCP, .host = "0.0.0.0", .port = port};
-    is_numeric = tf_endpoint_from_address(&any, &endpoint);
-    TF_ASSERT(is_numeric);
-    (void)is_numeric;
-    return tcp_listen(&endpoint, false, socket_out, port_out);
-}
-
-static enum tofu_status tcp_listener_open(struct tf_listener *made, int *error_out)
-{
-    struct tf_endpoint endpoint;
-    int error = 0;
-    if (made->address.host[0] == '\0') {
-        error = tcp_listen_everywhere(made->address.port, &made->socket, &made->address.port);
-    } else if (tf_endpoint_from_address(&made->address, &endpoint)) {
-        error = tcp_listen(&endpoint, false, &made->socket, &made->address.port);
-    } else {
-        *error_out = 0;
-        return TOFU_INVALID_ADDRESS;
-    }
-    if (error != 0) {
-        *error_out = error;
-        return status_of_listen(error);
-    }
-    return TOFU_OK;
 }
 
 // Those to whom a mode gives the right to write may connect. Windows has no such three kinds of users: if
@@ -158,7 +121,7 @@ static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mo
     SOCKET socket = tf_unix_socket(&error);
     if (socket == INVALID_SOCKET) {
         *error_out = error;
-        return status_of_listen(error);
+        return tf_listen_status(error);
     }
     struct tf_unix_file file;
     bool is_private = (mode & TF_MODE_OF_OTHERS) == 0;
@@ -185,7 +148,7 @@ enum tofu_status tf_listener_open(
     }
     enum tofu_status status = address->transport == TOFU_UDS
                                   ? unix_listener_open(&made, mode, error_out)
-                                  : tcp_listener_open(&made, error_out);
+                                  : tf_tcp_listener_open(&made, error_out);
     if (status != TOFU_OK) {
         (void)closesocket((SOCKET)made.reserve);
         return status;
