@@ -39,7 +39,7 @@ SLEEP = re.compile(r"(?<![\w.>])(sleep|usleep|nanosleep|clock_nanosleep|thrd_sle
 SCRIPT_SLEEP = re.compile(r"\btime\.sleep\b|^\s*sleep\s|[;&|]\s*sleep\s", re.MULTILINE)
 TODO = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
 SCRIPT_NAMES = ("CMakeLists.txt", "Makefile")
-SCRIPT_SUFFIXES = (".py", ".sh", ".cmake", ".in")
+SCRIPT_SUFFIXES = (".py", ".sh", ".cmake", ".in", ".pml")
 
 
 def check_memory(source: Source) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def check_sleep(source: Source) -> Iterator[Finding]:
 
 def check_licence(source: Source) -> Iterator[Finding]:
     first = 1 if source.text.startswith("#!") else 0
-    wanted = ("// " if source.is_c else "# ") + LICENCE
+    wanted = ("// " if source.is_c or source.path.endswith(".pml") else "# ") + LICENCE
     if source.lines[first : first + 1] != [wanted]:
         yield Finding(source.path, first + 1, "spdx", f"the first line is '{wanted}'")
 
@@ -212,6 +212,7 @@ BACKGROUND = {
     "src/os/linux/fine.c": C + "#include <sys/epoll.h>\n",
     "tests/unit/fine.c": C + "#include <unistd.h>\nfree(p);\nno_sleep(1);\n",
     "scripts/fine": "#!/bin/sh\n" + SCRIPT + "sleep 1\n",
+    "tests/models/fine.pml": C + "bool is_fine;\n",
     "Makefile": SCRIPT,
 }
 PLANTS = [
@@ -247,6 +248,7 @@ PLANTS = [
     Plant("spdx", "cmake/a.cmake", "set(x y)\n"),
     Plant("spdx", "tests/unit/CMakeLists.txt", ""),
     Plant("spdx", "scripts/a", "#!/bin/sh\ntrue\n"),
+    Plant("spdx", "tests/models/a.pml", SCRIPT),
     Plant("comment", "src/wire/a.c", C + "int x; /* old */\n"),
     Plant("todo", "src/wire/a.c", C + "// TODO: later\n"),
     Plant("todo", "tests/a.sh", SCRIPT + "# FIXME\n"),
