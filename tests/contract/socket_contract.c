@@ -1,132 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The contract of sockets, case by case, over TCP and over Unix sockets: os/socket.h, and nothing else.
+// The contract of connected sockets, case by case, over TCP and over Unix sockets: os/socket.h, and nothing
+// else. Listeners are in listener_contract.c.
 //
-// What only raw system calls can see or bring about is in socket_posix_test.c, and the care taken of a
-// Unix path in unix_path_test.c.
-#include "contract/contract_link.h"
+// What only raw sockets can see or bring about is in socket_raw_test.c, what only one system's calls can in
+// socket_posix_test.c and socket_windows_test.c.
+#include "contract/socket_fixture.h"
 #include "os/error.h"
 #include "unit/expect.h"
-
-struct fixture {
-    struct contract_link link;
-    tf_socket client;
-    tf_socket server;
-};
-
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    const enum tofu_transport *transport = *state;
-    memset(&fixture, 0, sizeof fixture);
-    contract_open(&fixture.link, *transport);
-    contract_pair(&fixture.link, &fixture.client, &fixture.server);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    contract_shut(&fixture->link);
-    return 0;
-}
-
-// Listening.
-
-static void a_listener_reports_its_real_address(void **state)
-{
-    struct fixture *fixture = *state;
-    struct tofu_address asked = contract_address(&fixture->link, "other");
-    struct tf_listener listener;
-    int error = 0;
-
-    assert_int_equal(tf_listener_open(&listener, &asked, CONTRACT_MODE, &error), TOFU_OK);
-
-    assert_int_equal(listener.address.transport, asked.transport);
-    assert_string_equal(listener.address.host, asked.host);
-    assert_string_equal(listener.address.path, asked.path);
-    assert_int_equal(listener.address.port != 0, asked.transport == TOFU_TCP);
-    tf_listener_close(&listener);
-}
-
-static void two_listeners_get_different_addresses_and_their_own_peers(void **state)
-{
-    struct fixture *fixture = *state;
-    struct tofu_address asked = contract_address(&fixture->link, "other");
-    struct tf_listener other;
-    tf_socket socket = TF_SOCKET_NONE;
-    int error = 0;
-    assert_int_equal(tf_listener_open(&other, &asked, CONTRACT_MODE, &error), TOFU_OK);
-
-    tf_socket client = TF_SOCKET_NONE;
-    tf_socket server = TF_SOCKET_NONE;
-    contract_pair(&fixture->link, &client, &server);
-
-    assert_int_equal(tf_listener_accept(&other, &socket, &error), TF_IO_WOULD_BLOCK);
-    assert_memory_not_equal(&other.address, &fixture->link.listener.address, sizeof other.address);
-    tf_listener_close(&other);
-}
-
-static void an_address_that_is_in_use_is_refused_with_words(void **state)
-{
-    struct fixture *fixture = *state;
-    struct tf_listener listener;
-    char words[TF_ERROR_TEXT_BYTES_MAX];
-    int error = 0;
-
-    enum tofu_status status =
-        tf_listener_open(&listener, &fixture->link.listener.address, CONTRACT_MODE, &error);
-    tf_error_text(error, words, sizeof words);
-
-    assert_int_equal(status, TOFU_LISTEN_FAILED);
-    assert_string_not_equal(words, "");
-}
-
-// A server that is started again must not have to wait for the system to forget its old connections.
-static void an_address_can_be_listened_on_again_at_once(void **state)
-{
-    struct fixture *fixture = *state;
-    struct tofu_address address = fixture->link.listener.address;
-    int error = 0;
-    tf_socket_shutdown_send(fixture->server);
-    assert_int_equal(contract_await_outcome(&fixture->link, fixture->client, &error), TF_IO_END);
-    contract_close(&fixture->link, fixture->server);
-    tf_listener_close(&fixture->link.listener);
-
-    enum tofu_status status =
-        tf_listener_open(&fixture->link.listener, &address, CONTRACT_MODE, &error);
-
-    assert_int_equal(status, TOFU_OK);
-    contract_pair(&fixture->link, &fixture->client, &fixture->server);
-}
-
-static void accepting_when_nobody_waits_would_block(void **state)
-{
-    struct fixture *fixture = *state;
-    tf_socket socket = TF_SOCKET_NONE;
-    int error = 0;
-
-    assert_int_equal(
-        tf_listener_accept(&fixture->link.listener, &socket, &error), TF_IO_WOULD_BLOCK);
-
-    assert_int_equal(socket, TF_SOCKET_NONE);
-}
-
-static void connections_are_accepted_in_their_order(void **state)
-{
-    static const char *const words[] = {"first", "second", "third"};
-    struct fixture *fixture = *state;
-    for (int i = 0; i < 3; i++) {
-        enum tf_connect result = TF_CONNECT_FAILED;
-        tf_socket client = contract_connect_start(&fixture->link, &result);
-        contract_connect_end(&fixture->link, client, result);
-        contract_send_text(&fixture->link, client, words[i]);
-    }
-    for (int i = 0; i < 3; i++) {
-        tf_socket server = contract_accept(&fixture->link);
-        contract_expect_text(&fixture->link, server, words[i]);
-    }
-}
 
 // Connecting.
 
@@ -515,43 +395,6 @@ static void an_endpoint_gives_back_its_numbers(void **state)
     }
 }
 
-static void listening_on_a_name_is_refused(void **state)
-{
-    struct tofu_address address = {.transport = TOFU_TCP, .host = "localhost"};
-    struct tf_listener listener;
-    int error = 77;
-    (void)state;
-
-    assert_int_equal(
-        tf_listener_open(&listener, &address, CONTRACT_MODE, &error), TOFU_INVALID_ADDRESS);
-
-    assert_int_equal(error, 0);
-}
-
-static void an_empty_host_listens_on_all_interfaces(void **state)
-{
-    struct tofu_address address = {.transport = TOFU_TCP};
-    struct tf_listener listener;
-    struct contract_link link;
-    int error = 0;
-    (void)state;
-    contract_open(&link, TOFU_TCP);
-
-    assert_int_equal(tf_listener_open(&listener, &address, CONTRACT_MODE, &error), TOFU_OK);
-
-    assert_string_equal(listener.address.host, "");
-    assert_int_not_equal(listener.address.port, 0);
-    tf_listener_close(&link.listener);
-    link.listener = listener;
-    (void)snprintf(link.listener.address.host, sizeof link.listener.address.host, "127.0.0.1");
-    tf_socket client = TF_SOCKET_NONE;
-    tf_socket server = TF_SOCKET_NONE;
-    contract_pair(&link, &client, &server);
-    contract_send_text(&link, client, "anywhere");
-    contract_expect_text(&link, server, "anywhere");
-    contract_shut(&link);
-}
-
 static void an_error_has_words_on_one_line(void **state)
 {
     char words[TF_ERROR_TEXT_BYTES_MAX];
@@ -590,12 +433,6 @@ static void the_words_of_an_error_are_cut_to_the_room(void **state)
 }
 
 static const struct CMUnitTest connected_cases[] = {
-    cmocka_unit_test(a_listener_reports_its_real_address),
-    cmocka_unit_test(two_listeners_get_different_addresses_and_their_own_peers),
-    cmocka_unit_test(an_address_that_is_in_use_is_refused_with_words),
-    cmocka_unit_test(an_address_can_be_listened_on_again_at_once),
-    cmocka_unit_test(accepting_when_nobody_waits_would_block),
-    cmocka_unit_test(connections_are_accepted_in_their_order),
     cmocka_unit_test(bytes_travel_both_ways),
     cmocka_unit_test(connecting_to_where_nobody_listens_fails_with_words),
     cmocka_unit_test(a_path_below_a_directory_that_does_not_exist_is_not_found),
@@ -616,41 +453,17 @@ static const struct CMUnitTest connected_cases[] = {
 static const struct CMUnitTest single_cases[] = {
     cmocka_unit_test(numbers_are_endpoints_and_names_are_not),
     cmocka_unit_test(an_endpoint_gives_back_its_numbers),
-    cmocka_unit_test(listening_on_a_name_is_refused),
-    cmocka_unit_test(an_empty_host_listens_on_all_interfaces),
     cmocka_unit_test(an_error_has_words_on_one_line),
     cmocka_unit_test(no_error_has_no_words),
     cmocka_unit_test(the_words_of_an_error_are_cut_to_the_room),
 };
 
-#define CONNECTED_COUNT (sizeof connected_cases / sizeof connected_cases[0])
-#define SINGLE_COUNT    (sizeof single_cases / sizeof single_cases[0])
+#define COUNT(cases) (sizeof(cases) / sizeof(cases)[0])
 
 int main(void)
 {
-    static enum tofu_transport transports[] = {TOFU_TCP, TOFU_UDS};
-    static const char *const prefixes[] = {"tcp", "uds"};
-    static char names[2 * CONNECTED_COUNT + SINGLE_COUNT][CONTRACT_NAME_BYTES_MAX];
-    static struct CMUnitTest tests[2 * CONNECTED_COUNT + SINGLE_COUNT];
-    size_t count = 0;
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t j = 0; j < CONNECTED_COUNT; j++) {
-            contract_name(names[count], prefixes[i], ": ", connected_cases[j].name);
-            tests[count] = (struct CMUnitTest){
-                names[count], connected_cases[j].test_func, set_up, tear_down, &transports[i]};
-            if (!contract_has(transports[i])) {
-                tests[count] =
-                    (struct CMUnitTest){names[count], contract_skip_unix, NULL, NULL, NULL};
-            }
-            count++;
-        }
-    }
-    for (size_t j = 0; j < SINGLE_COUNT; j++) {
-        contract_name(names[count], "", "", single_cases[j].name);
-        tests[count] =
-            (struct CMUnitTest){names[count], single_cases[j].test_func, NULL, NULL, NULL};
-        count++;
-    }
-    return _cmocka_run_group_tests(
-        "socket contract", tests, count, contract_open_network, contract_close_network);
+    return socket_cases_run(
+        "socket contract",
+        (struct socket_cases){connected_cases, COUNT(connected_cases)},
+        (struct socket_cases){single_cases, COUNT(single_cases)});
 }

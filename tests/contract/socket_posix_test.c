@@ -10,40 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "contract/contract_link.h"
-
-struct fixture {
-    struct contract_link link;
-    tf_socket client;
-    tf_socket server;
-};
-
-static int set_up(void **state, enum tofu_transport transport)
-{
-    static struct fixture fixture;
-    memset(&fixture, 0, sizeof fixture);
-    contract_open(&fixture.link, transport);
-    contract_pair(&fixture.link, &fixture.client, &fixture.server);
-    *state = &fixture;
-    return 0;
-}
-
-static int set_up_tcp(void **state)
-{
-    return set_up(state, TOFU_TCP);
-}
-
-static int set_up_uds(void **state)
-{
-    return set_up(state, TOFU_UDS);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    contract_shut(&fixture->link);
-    return 0;
-}
+#include "contract/socket_fixture.h"
 
 static int option_of(tf_socket socket, int level, int option)
 {
@@ -103,41 +70,6 @@ static void the_system_vouches_for_the_peer_of_a_unix_connection(void **state)
     assert_int_equal(peer.user_id, geteuid());
     assert_int_equal(peer.group_id, getegid());
     assert_int_equal(peer.process_id, getpid());
-}
-
-// The accepted end of a Unix connection has a peer without a name; TCP shows where it comes from.
-static void each_end_tells_who_is_at_the_other(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct tofu_address *listener = &fixture->link.listener.address;
-    struct tofu_peer of_client = {0};
-    struct tofu_peer of_server = {0};
-
-    assert_true(tf_socket_peer(fixture->client, &of_client));
-    assert_true(tf_socket_peer(fixture->server, &of_server));
-
-    assert_int_equal(of_client.address.transport, listener->transport);
-    assert_string_equal(of_client.address.host, listener->host);
-    assert_int_equal(of_client.address.port, listener->port);
-    assert_string_equal(of_client.address.path, listener->path);
-    assert_int_equal(of_server.address.transport, listener->transport);
-    assert_string_equal(of_server.address.host, listener->host);
-    assert_int_equal(of_server.address.port != 0, listener->transport == TOFU_TCP);
-    assert_string_equal(of_server.address.path, "");
-    if (listener->transport == TOFU_TCP) {
-        assert_false(of_client.has_credentials);
-        assert_false(of_server.has_credentials);
-    }
-}
-
-static void an_unconnected_socket_has_no_peer(void **state)
-{
-    struct fixture *fixture = *state;
-    struct tofu_peer peer = {.process_id = 77};
-
-    assert_false(tf_socket_peer(fixture->link.listener.socket, &peer));
-
-    assert_int_equal(peer.process_id, 77);
 }
 
 static void keep_alive_is_off_until_it_is_asked_for(void **state)
@@ -398,104 +330,6 @@ static void a_handshake_that_goes_on_is_pending_however_often_one_asks(void **st
     }
 }
 
-// A client that reconnects to a free port of its own host may be given that port, and meets itself.
-static void a_socket_that_is_connected_to_itself_was_refused(void **state)
-{
-    struct fixture *fixture = *state;
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof name;
-    enum tofu_status status = TOFU_OK;
-    int error = 0;
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    contract_adopt(&fixture->link, descriptor);
-    assert_int_equal(bind(descriptor, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(getsockname(descriptor, (struct sockaddr *)&name, &size), 0);
-    assert_int_equal(connect(descriptor, (struct sockaddr *)&name, sizeof name), 0);
-
-    enum tf_connect result = tf_socket_connect_finish(descriptor, &status, &error);
-
-    assert_int_equal(result, TF_CONNECT_FAILED);
-    assert_int_equal(status, TOFU_CONNECT_FAILED);
-    assert_int_equal(error, ECONNREFUSED);
-}
-
-static bool has_version_6(void)
-{
-    struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    int descriptor = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool has = descriptor >= 0 && bind(descriptor, (struct sockaddr *)&name, sizeof name) == 0;
-    if (descriptor >= 0) {
-        assert_int_equal(close(descriptor), 0);
-    }
-    return has;
-}
-
-// Listens on one host, connects to another; says whether somebody was there.
-static bool is_reached(struct fixture *fixture, const char *listen_host, const char *connect_host)
-{
-    struct contract_link *link = &fixture->link;
-    struct tofu_address address = {.transport = TOFU_TCP};
-    struct tf_listener listener;
-    struct tf_endpoint endpoint;
-    tf_socket client = TF_SOCKET_NONE;
-    enum tofu_status status = TOFU_OK;
-    int error = 0;
-    (void)snprintf(address.host, sizeof address.host, "%s", listen_host);
-    assert_int_equal(tf_listener_open(&listener, &address, CONTRACT_MODE, &error), TOFU_OK);
-    address.port = listener.address.port;
-    (void)snprintf(address.host, sizeof address.host, "%s", connect_host);
-    assert_true(tf_endpoint_from_address(&address, &endpoint));
-    enum tf_connect result = tf_socket_connect(&endpoint, &client, &status, &error);
-    if (result == TF_CONNECT_PENDING || result == TF_CONNECT_DONE) {
-        contract_adopt(link, client);
-    }
-    while (result == TF_CONNECT_PENDING) {
-        contract_await(link, client, TF_POLL_WRITE);
-        result = tf_socket_connect_finish(client, &status, &error);
-    }
-    tf_listener_close(&listener);
-    return result == TF_CONNECT_DONE;
-}
-
-static void an_empty_host_takes_both_versions_and_two_colons_only_one(void **state)
-{
-    struct fixture *fixture = *state;
-    assert_true(is_reached(fixture, "", "127.0.0.1"));
-    assert_true(is_reached(fixture, "0.0.0.0", "127.0.0.1"));
-    if (!has_version_6()) {
-        print_message("skipped in part: this system has no IPv6\n");
-        return;
-    }
-    assert_true(is_reached(fixture, "", "::1"));
-    assert_true(is_reached(fixture, "::", "::1"));
-    assert_true(is_reached(fixture, "::1", "::1"));
-    assert_false(is_reached(fixture, "::", "127.0.0.1"));
-    assert_false(is_reached(fixture, "0.0.0.0", "::1"));
-}
-
-static void an_address_of_another_host_cannot_be_listened_on(void **state)
-{
-    struct tofu_address address = {.transport = TOFU_TCP, .host = "192.0.2.1"};
-    struct tf_listener listener;
-    int error = 0;
-    (void)state;
-
-    assert_int_equal(
-        tf_listener_open(&listener, &address, CONTRACT_MODE, &error), TOFU_LISTEN_FAILED);
-
-    assert_int_equal(error, EADDRNOTAVAIL);
-}
-
-static void an_accepted_connection_survives_its_listener(void **state)
-{
-    struct fixture *fixture = *state;
-    tf_listener_close(&fixture->link.listener);
-
-    contract_send_text(&fixture->link, fixture->client, "still");
-
-    contract_expect_text(&fixture->link, fixture->server, "still");
-}
-
 #define TCP(function) cmocka_unit_test_setup_teardown(function, set_up_tcp, tear_down)
 #define UDS(function) cmocka_unit_test_setup_teardown(function, set_up_uds, tear_down)
 
@@ -504,8 +338,6 @@ int main(void)
     const struct CMUnitTest tcp_tests[] = {
         TCP(every_socket_is_non_blocking_and_not_inherited),
         TCP(tcp_sends_small_messages_at_once),
-        TCP(each_end_tells_who_is_at_the_other),
-        TCP(an_unconnected_socket_has_no_peer),
         TCP(keep_alive_is_off_until_it_is_asked_for),
         TCP(sending_to_a_dead_peer_raises_no_signal),
         TCP(without_descriptors_one_waiting_peer_is_turned_away_each_time),
@@ -513,15 +345,9 @@ int main(void)
         TCP(without_descriptors_nothing_is_opened_and_the_error_says_so),
         TCP(a_listener_that_fails_half_way_leaves_nothing_open),
         TCP(a_handshake_that_goes_on_is_pending_however_often_one_asks),
-        TCP(a_socket_that_is_connected_to_itself_was_refused),
-        TCP(an_empty_host_takes_both_versions_and_two_colons_only_one),
-        TCP(an_address_of_another_host_cannot_be_listened_on),
-        TCP(an_accepted_connection_survives_its_listener),
     };
     const struct CMUnitTest uds_tests[] = {
         UDS(every_socket_is_non_blocking_and_not_inherited),
-        UDS(each_end_tells_who_is_at_the_other),
-        UDS(an_unconnected_socket_has_no_peer),
         UDS(the_system_vouches_for_the_peer_of_a_unix_connection),
         UDS(both_ends_of_a_unix_connection_have_a_large_send_buffer),
         UDS(sending_to_a_dead_peer_raises_no_signal),
@@ -530,7 +356,6 @@ int main(void)
         UDS(without_descriptors_nothing_is_opened_and_the_error_says_so),
         UDS(a_listener_that_fails_half_way_leaves_nothing_open),
         UDS(a_full_unix_backlog_is_congestion_and_leaves_nothing_open),
-        UDS(an_accepted_connection_survives_its_listener),
     };
     int failed = cmocka_run_group_tests_name("sockets: POSIX, tcp", tcp_tests, NULL, NULL);
     failed += cmocka_run_group_tests_name("sockets: POSIX, uds", uds_tests, NULL, NULL);

@@ -16,6 +16,7 @@ void tf_error_text(int code, char *text, size_t size)
         "no such simulated path",
         "simulated address in use",
         "too many simulated descriptors",
+        "simulated address of another host",
     };
     bool is_known = code >= 0 && (size_t)code < sizeof texts / sizeof texts[0];
     snprintf(text, size, "%s", is_known ? texts[code] : "unknown simulated error");

@@ -20,8 +20,16 @@ static struct {
 
 static bool accepts_host(const char *listening, const char *wanted)
 {
-    return listening[0] == '\0' || strcmp(listening, "0.0.0.0") == 0 ||
-           strcmp(listening, "::") == 0 || strcmp(listening, wanted) == 0;
+    bool is_version_6 = strchr(wanted, ':') != NULL;
+    return listening[0] == '\0' || (strcmp(listening, "0.0.0.0") == 0 && !is_version_6) ||
+           (strcmp(listening, "::") == 0 && is_version_6) || strcmp(listening, wanted) == 0;
+}
+
+// Says whether an address is one that this world's only machine has.
+static bool is_own_host(const char *host)
+{
+    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ||
+           strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
 }
 
 static bool matches(const struct tofu_address *listening, const struct tofu_address *wanted)
@@ -93,6 +101,10 @@ enum tofu_status tf_listener_open(
     if (address->transport == TOFU_TCP && !sim_host_is_numeric(address->host, true)) {
         *error_out = 0;
         return TOFU_INVALID_ADDRESS;
+    }
+    if (address->transport == TOFU_TCP && !is_own_host(address->host)) {
+        *error_out = SIM_ERROR_NOT_OURS;
+        return TOFU_LISTEN_FAILED;
     }
     if (choose_port(&real) != TOFU_OK) {
         *error_out = SIM_ERROR_IN_USE;

@@ -25,6 +25,7 @@ enum sim_error {
     SIM_ERROR_NO_PATH,
     SIM_ERROR_IN_USE,
     SIM_ERROR_TOO_MANY,
+    SIM_ERROR_NOT_OURS,
 };
 
 /// Who connects there hears nothing, ever.
