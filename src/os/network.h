@@ -18,7 +18,8 @@ TOFU_NODISCARD enum tofu_status tf_network_open(void);
 void tf_network_close(void);
 
 /// Says whether this system has Unix sockets; while the network is open. The first call may have to try,
-/// with a file among the temporary ones. Threads: any.
+/// with a file among the temporary ones; where a shortage keeps it from that, it says no, and the next call
+/// tries again. Threads: any.
 bool tf_network_has_unix(void);
 
 #endif

@@ -5,33 +5,14 @@
 
 #include "contract/contract_link.h"
 #include "contract/failing_calls.h"
+#include "contract/scratch_windows.h"
 #include "os/error.h"
 #include "os/windows/own_error.h"
 
-// How many files there are in the directory of temporary files whose names the probe could have given.
-static uint32_t scratch_count(void)
-{
-    char pattern[MAX_PATH + 32];
-    WIN32_FIND_DATAA found;
-    uint32_t count = 0;
-    DWORD length = GetTempPathA(MAX_PATH, pattern);
-    assert_in_range(length, 1, MAX_PATH);
-    (void)snprintf(pattern + length, 32, "tofu-unix-%lx-*", (unsigned long)GetCurrentProcessId());
-    HANDLE search = FindFirstFileA(pattern, &found);
-    if (search == INVALID_HANDLE_VALUE) {
-        return 0;
-    }
-    do {
-        count++;
-    } while (FindNextFileA(search, &found));
-    (void)FindClose(search);
-    return count;
-}
-
-static void what_cannot_be_connected_to_is_not_there(void **state)
+static void what_the_system_does_not_support_is_not_there(void **state)
 {
     (void)state;
-    plan_failure("connect", WSAEACCES, 0, 1);
+    plan_failure("connect", WSAEOPNOTSUPP, 0, 1);
 
     assert_false(tf_network_has_unix());
 
@@ -71,7 +52,7 @@ static void who_asks_for_a_unix_socket_is_told_why_there_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_cannot_be_connected_to_is_not_there),
+        cmocka_unit_test(what_the_system_does_not_support_is_not_there),
         cmocka_unit_test(the_answer_does_not_change),
         cmocka_unit_test(who_asks_for_a_unix_socket_is_told_why_there_is_none),
     };

@@ -4,8 +4,8 @@
 // Programs may put providers of theirs into the catalogue, in front of the system's. Ours is chosen by its
 // GUID, which is the same everywhere. That it is listed is not enough: containers, old builds and some
 // file systems list it and then fail to bind. So the first question tries: bind, listen, connect, at a
-// path among the temporary files. Where no such path can be had, the catalogue's word is taken, and the
-// user's own call will tell.
+// path among the temporary files. Where no such path can be had, or that path alone is the trouble, the
+// catalogue's word is taken, and the user's own call will tell. A shortage is no answer.
 #include "os/windows/unix_provider.h"
 
 #include <assert.h>
@@ -29,11 +29,12 @@ static_assert(TOFU_PATH_BYTES_MAX < UNIX_PATH_MAX, "any path of ours is a Unix a
 static const GUID provider_guid = {
     0xA00943D9, 0x9C2E, 0x4633, {0x9B, 0x59, 0x00, 0x57, 0xA3, 0x16, 0x09, 0x94}};
 
-// Written once, before anybody can read it.
 static struct {
-    WSAPROTOCOL_INFOW provider;
-    bool has_unix;
-} found;
+    SRWLOCK lock;               ///< for all below
+    bool is_known;              ///< there is an answer, and it stays
+    int denial;                 ///< 0, or TF_ERROR_NO_UNIX_SOCKETS
+    WSAPROTOCOL_INFOW provider; ///< once the answer is 0, never written again
+} found = {.lock = SRWLOCK_INIT};
 
 static bool entry_is_ours(const WSAPROTOCOL_INFOW *entry)
 {
@@ -41,30 +42,34 @@ static bool entry_is_ours(const WSAPROTOCOL_INFOW *entry)
            memcmp(&entry->ProviderId, &provider_guid, sizeof provider_guid) == 0;
 }
 
-// Asks for the size, then for the entries; another program may add one between the two, and then we have
-// looked in vain.
-static bool provider_find(WSAPROTOCOL_INFOW *provider_out)
+// Finds ours in the catalogue. Gives 0, TF_ERROR_NO_UNIX_SOCKETS where it is not there, or why that cannot
+// be told: another program may add an entry between the two questions, too.
+static int provider_find(WSAPROTOCOL_INFOW *provider_out)
 {
     DWORD size = 0;
-    if (WSAEnumProtocolsW(NULL, NULL, &size) != SOCKET_ERROR || WSAGetLastError() != WSAENOBUFS) {
-        return false;
+    if (WSAEnumProtocolsW(NULL, NULL, &size) != SOCKET_ERROR) {
+        return TF_ERROR_NO_UNIX_SOCKETS;
+    }
+    int error = WSAGetLastError();
+    if (error != WSAENOBUFS) {
+        return error;
     }
     struct tofu_allocator allocator = tf_allocator_or_default((struct tofu_allocator){0});
     size_t room = size;
     WSAPROTOCOL_INFOW *entries = tf_alloc(&allocator, room);
     if (entries == NULL) {
-        return false;
+        return WSA_NOT_ENOUGH_MEMORY;
     }
-    bool is_found = false;
     int count = WSAEnumProtocolsW(NULL, entries, &size);
-    for (int i = 0; i < count && !is_found; i++) {
+    error = count == SOCKET_ERROR ? WSAGetLastError() : TF_ERROR_NO_UNIX_SOCKETS;
+    for (int i = 0; i < count && error != 0; i++) {
         if (entry_is_ours(&entries[i])) {
             *provider_out = entries[i];
-            is_found = true;
+            error = 0;
         }
     }
     tf_free(&allocator, entries, room);
-    return is_found;
+    return error;
 }
 
 // A path that no other process and no other moment has. Returns false if the directory of temporary
@@ -96,65 +101,95 @@ static bool error_denies_unix(int error)
            error == WSAEOPNOTSUPP || error == WSAESOCKTNOSUPPORT || error == WSAEINVAL;
 }
 
+static bool error_is_shortage(int error)
+{
+    return error == WSAENOBUFS || error == WSAEMFILE || error == WSA_NOT_ENOUGH_MEMORY ||
+           error == ERROR_NO_SYSTEM_RESOURCES;
+}
+
+// What a failed call says of Unix sockets: that there are none, nothing for want of something else, or
+// nothing but what is wrong with this one path, so that the catalogue's word stands.
+static int answer_of(int error)
+{
+    if (error_denies_unix(error)) {
+        return TF_ERROR_NO_UNIX_SOCKETS;
+    }
+    return error_is_shortage(error) ? error : 0;
+}
+
 // Whether the connection is made at once or takes its time: it has begun.
-static bool path_can_be_connected_to(const SOCKADDR_UN *address)
+static int path_try_to_connect(const SOCKADDR_UN *address)
 {
     int error = 0;
     SOCKET client = tf_winsock_socket(AF_UNIX, &found.provider, &error);
     if (client == INVALID_SOCKET) {
-        return false;
+        return answer_of(error);
     }
-    bool has_begun = connect(client, (const struct sockaddr *)address, (int)sizeof *address) == 0 ||
-                     WSAGetLastError() == WSAEWOULDBLOCK;
+    if (connect(client, (const struct sockaddr *)address, (int)sizeof *address) != 0) {
+        error = WSAGetLastError();
+    }
     (void)closesocket(client);
-    return has_begun;
+    return error == WSAEWOULDBLOCK ? 0 : answer_of(error);
 }
 
-static bool unix_is_tried(SOCKET listener)
+static int unix_try(SOCKET listener)
 {
     wchar_t wide[MAX_PATH + 1];
     char path[TOFU_PATH_BYTES_MAX + 1];
     if (!scratch_path(wide, path)) {
-        return true;
+        return 0;
     }
     SOCKADDR_UN address;
     tf_unix_address(path, &address);
     if (bind(listener, (const struct sockaddr *)&address, (int)sizeof address) != 0) {
-        return !error_denies_unix(WSAGetLastError());
+        return answer_of(WSAGetLastError());
     }
-    bool has_unix = listen(listener, 1) == 0 && path_can_be_connected_to(&address);
+    int error =
+        listen(listener, 1) == 0 ? path_try_to_connect(&address) : answer_of(WSAGetLastError());
     (void)DeleteFileW(wide);
-    return has_unix;
+    return error;
 }
 
-static BOOL CALLBACK unix_look(PINIT_ONCE once, void *parameter, void **context)
+static int unix_look(void)
 {
-    (void)once;
-    (void)parameter;
-    (void)context;
-    int error = 0;
-    if (!provider_find(&found.provider)) {
-        return TRUE;
+    int error = provider_find(&found.provider);
+    if (error != 0) {
+        return error;
     }
     SOCKET listener = tf_winsock_socket(AF_UNIX, &found.provider, &error);
-    if (listener != INVALID_SOCKET) {
-        found.has_unix = unix_is_tried(listener);
-        (void)closesocket(listener);
+    if (listener == INVALID_SOCKET) {
+        return error_denies_unix(error) ? TF_ERROR_NO_UNIX_SOCKETS : error;
     }
-    return TRUE;
+    error = unix_try(listener);
+    (void)closesocket(listener);
+    return error;
+}
+
+// Gives 0 where there are Unix sockets, TF_ERROR_NO_UNIX_SOCKETS where there are none, or why it cannot be
+// told. The latter is not remembered: who asks next may ask in better times.
+static int unix_error(void)
+{
+    AcquireSRWLockExclusive(&found.lock);
+    int error = found.denial;
+    if (!found.is_known) {
+        error = unix_look();
+        found.is_known = error == 0 || error == TF_ERROR_NO_UNIX_SOCKETS;
+        found.denial = found.is_known ? error : 0;
+    }
+    ReleaseSRWLockExclusive(&found.lock);
+    return error;
 }
 
 bool tf_network_has_unix(void)
 {
-    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
-    (void)InitOnceExecuteOnce(&once, unix_look, NULL, NULL);
-    return found.has_unix;
+    return unix_error() == 0;
 }
 
 SOCKET tf_unix_socket(int *error_out)
 {
-    if (!tf_network_has_unix()) {
-        *error_out = TF_ERROR_NO_UNIX_SOCKETS;
+    int error = unix_error();
+    if (error != 0) {
+        *error_out = error;
         return INVALID_SOCKET;
     }
     return tf_winsock_socket(AF_UNIX, &found.provider, error_out);

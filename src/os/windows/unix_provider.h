@@ -9,8 +9,8 @@
 
 #include <tofu/address.h>
 
-/// Makes a Unix socket, as tf_winsock_socket() does. The error is TF_ERROR_NO_UNIX_SOCKETS where
-/// tf_network_has_unix() says no.
+/// Makes a Unix socket, as tf_winsock_socket() does. The error is TF_ERROR_NO_UNIX_SOCKETS where the system
+/// has none, for the rest of the process's life; a shortage's is the system's own, of this call only.
 SOCKET tf_unix_socket(int *error_out);
 
 /// Writes the Unix address of a path.
