@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Urgent bytes, and what a socket reports that nobody reads: the stream does not change, and a resting
 // socket costs nothing, whatever its peer does to it.
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "hostile/measure.h"
 #include "support/raw_peer.h"
+#include "support/raw_socket.h"
 
 #define SERVER_THREAD "hostile-server"
 #define INTERVAL_NS   (SECOND_NS / 2)
@@ -18,27 +15,22 @@
 #define BODY          "not urgent"
 #define FRAME_BYTES   (RAW_HEADER_BYTES + sizeof TEXT - 1 + sizeof BODY - 1)
 
-// Unix sockets have urgent bytes only where the kernel was built so.
+// Unix sockets have urgent bytes only where the system was made so.
 static void skip_without_urgent_bytes(const struct link_fixture *link)
 {
-    int ends[2];
+    char address[TOFU_ADDRESS_BYTES_MAX];
     if (link->transport == TOFU_TCP) {
         return;
     }
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    ssize_t sent = send(ends[0], "!", 1, MSG_OOB | MSG_NOSIGNAL);
-    int error = errno;
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-    if (sent < 0) {
-        print_message("skipped: Unix sockets have no urgent bytes here: %s\n", strerror(error));
-        skip();
+    int listener = raw_listen(false, link->directory, "urgent", 1, address);
+    int client = raw_connect(address);
+    bool has_urgent = raw_socket_send_urgent(client, '!');
+    const char *error = raw_socket_error();
+    raw_close(client);
+    raw_close(listener);
+    if (!has_urgent) {
+        skip_because("Unix sockets have no urgent bytes here: %s", error);
     }
-}
-
-static void send_urgent(int raw)
-{
-    assert_int_equal(send(raw, "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
 }
 
 static int open_link(struct link_fixture *link, uint64_t pool_messages_max)
@@ -70,7 +62,7 @@ static void an_urgent_byte_at_any_offset_is_no_part_of_the_message(void **state)
 
     for (size_t offset = 0; offset < sizeof bytes; offset++) {
         raw_send(raw, bytes, offset);
-        send_urgent(raw);
+        raw_send_urgent(raw);
         raw_send(raw, bytes + offset, sizeof bytes - offset);
 
         struct tofu_message *message = side_expect(&link->server, TOFU_REQUEST);
@@ -90,7 +82,7 @@ static void an_urgent_byte_alone_costs_nothing(void **state)
     side_send(&link->server, TOFU_HELLO_RESPONSE, link->hello_id, NULL);
     raw_expect(raw, RAW_HELLO_RESPONSE);
     await_quiet(&link->server);
-    send_urgent(raw);
+    raw_send_urgent(raw);
     interval_pass(50 * MILLISECOND_NS);
 
     assert_idle("armed", cost_of_interval(&link->server, SERVER_THREAD, INTERVAL_NS));
@@ -132,7 +124,7 @@ static void urgent_bytes_to_a_resting_socket_cost_nothing(void **state)
     struct link_fixture *link = *state;
     skip_without_urgent_bytes(link);
     int raw = open_resting(link);
-    send_urgent(raw);
+    raw_send_urgent(raw);
 
     assert_idle("urgent byte", cost_of_interval(&link->server, SERVER_THREAD, INTERVAL_NS));
 
@@ -203,7 +195,7 @@ static void all_at_once_on_many_resting_sockets_costs_nothing(void **state)
         } else if (i % 3 == 1) {
             raw_close(peers[i]);
         } else {
-            (void)send(peers[i], "!", 1, MSG_OOB | MSG_NOSIGNAL);
+            (void)raw_socket_send_urgent(peers[i], '!');
         }
     }
 
