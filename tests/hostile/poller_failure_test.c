@@ -1,72 +1,21 @@
 // SPDX-License-Identifier: MIT
 // The poller itself fails: every channel ends with a notice, every wait returns, every post answers, and
 // the engine can still be destroyed. Nothing dies in silence.
-//
-// How to break one from outside: the descriptor of an epoll set becomes that of another file; poll refuses
-// an array that is longer than the process may have descriptors. Either way the wait that is on goes on,
-// and the next one fails.
-#include <dirent.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "hostile/measure.h"
+#include "hostile/poller_breaker.h"
+#include "support/machine.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 
 #define SERVER_THREAD "hostile-server"
 #define WAITERS       3
-#define EPOLL_LINK    "anon_inode:[eventpoll]"
-
-static struct rlimit normal_limit;
-
-static bool is_epoll(void)
-{
-    const char *poller = getenv("TOFU_POLLER");
-    return poller == NULL || strcmp(poller, "poll") != 0;
-}
-
-static void break_epoll(void)
-{
-    int replaced = 0;
-    int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    assert_true(other >= 0);
-    for (int i = 0; i < 1024; i++) {
-        char path[64];
-        char target[64] = "";
-        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", i);
-        if (readlink(path, target, sizeof target - 1) > 0 && strcmp(target, EPOLL_LINK) == 0) {
-            assert_int_equal(dup3(other, i, O_CLOEXEC), i);
-            replaced++;
-        }
-    }
-    (void)close(other);
-    assert_int_equal(replaced, 1);
-}
-
-static void break_poll(void)
-{
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &normal_limit), 0);
-    struct rlimit limit = {.rlim_cur = 0, .rlim_max = normal_limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
-static void restore_limit(void)
-{
-    if (normal_limit.rlim_cur != 0) {
-        (void)setrlimit(RLIMIT_NOFILE, &normal_limit);
-        normal_limit.rlim_cur = 0;
-    }
-}
 
 static int tear_down(void **state)
 {
-    restore_limit();
+    poller_mend();
     return link_tear_down(state);
 }
 
@@ -74,11 +23,7 @@ static int tear_down(void **state)
 // would not wake it, but a put while it is asleep does no harm; a post does.
 static void break_poller(const struct side *side)
 {
-    if (is_epoll()) {
-        break_epoll();
-    } else {
-        break_poll();
-    }
+    assert_true(poller_break());
     struct tofu_message *message = side_message(side, TOFU_SIGNAL, 4711, "wakes");
     if (tofu_group_post(side->group, &message, NULL) != TOFU_OK) {
         side_put(side, message);
@@ -92,7 +37,7 @@ static void break_poller(const struct side *side)
         assert_true_or(test_now() < deadline_ns, "the engine does not notice");
         interval_pass(MILLISECOND_NS);
     }
-    restore_limit();
+    poller_mend();
 }
 
 struct waiter {
@@ -167,8 +112,7 @@ static void every_group_hears_that_the_poller_failed(void **state)
     expect_all_closed(&link->server, 2);
     raw_await_end(raw, NULL);
     raw_await_end(silent, NULL);
-    struct stat file;
-    assert_int_not_equal(stat(link->address + strlen("uds|"), &file), 0);
+    assert_false(machine_has_file(link->address + strlen("uds|")));
     side_expect_stat(&link->server, channels, 0);
     side_expect_stat(&link->server, half_open, 0);
 }
@@ -183,8 +127,7 @@ static void every_call_answers_after_the_poller_failed(void **state)
 
     break_poller(&link->server);
 
-    struct pollfd readable = {.fd = (int)descriptor, .events = POLLIN};
-    assert_int_equal(poll(&readable, 1, (int)(TEST_DEADLINE_NS / MILLISECOND_NS)), 1);
+    assert_true(machine_await_descriptor(descriptor, TEST_DEADLINE_NS));
     struct side *side = &link->server;
     side_expect_refusal(side, side_hello(side, "tcp|127.0.0.1|7099"), TOFU_NOTIFICATION_FAILED);
     side_expect_refusal(side, side_welcome(side, link->address), TOFU_NOTIFICATION_FAILED);
@@ -308,17 +251,13 @@ static void a_shutdown_that_waits_hears_it(void **state)
     worker_start(&waiters[0].worker, shut_down_for_ever, &waiters[0]);
     (void)raw_expect(raw, RAW_BYE_REQUEST);
     worker_await_sleep(&waiters[0].worker);
-    if (is_epoll()) {
-        break_epoll();
-    } else {
-        break_poll();
-    }
+    assert_true(poller_break());
 
     // Ends the wait that is on; if there was none, the peer may be gone already.
     (void)raw_send_some(raw, "x", 1);
 
     worker_join(&waiters[0].worker);
-    restore_limit();
+    poller_mend();
     assert_status(TOFU_TIMED_OUT, waiters[0].status);
     raw_await_end(raw, NULL);
 }
