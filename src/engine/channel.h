@@ -79,6 +79,7 @@ struct tf_channel {
     uint64_t progress_ns;      ///< last byte either way while ending, or taken out of the kernel
     uint64_t looked_ns;        ///< while ending: when unsent_bytes was read
     uint64_t unsent_bytes;     ///< what the kernel still had to send then
+    uint64_t sent_bytes;       ///< what the kernel has taken from us in all
     uint64_t starved_since_ns; ///< while is_starved
     uint64_t bytes_ns;         ///< last bytes of the unfinished message, while it has a place
 

@@ -91,6 +91,7 @@ static void write_queue(struct tf_reactor *reactor, struct tf_channel *channel)
         finish_messages(reactor, channel, &finished);
         tf_count(&reactor->counters.bytes_sent, size);
         channel->progress_ns = reactor->now_ns;
+        channel->sent_bytes += size;
         written += size;
     }
 }

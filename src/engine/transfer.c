@@ -25,7 +25,7 @@ void tf_transfer_look_at_unsent(struct tf_reactor *reactor, struct tf_channel *c
     if (!tf_channel_is_closing(channel)) {
         return;
     }
-    size_t unsent_bytes = tf_socket_unsent(channel->watch.socket);
+    uint64_t unsent_bytes = tf_socket_unsent(channel->watch.socket, channel->sent_bytes);
     if (unsent_bytes < channel->unsent_bytes) {
         channel->progress_ns = reactor->now_ns;
     }

@@ -119,7 +119,9 @@ size_t tf_socket_pending(tf_socket socket);
 
 /// Says how many bytes were sent and not taken by the peer's system (TCP), or the peer (Unix): less than
 /// at the last look, with nothing sent since, is progress. 0 if the system does not say.
-size_t tf_socket_unsent(tf_socket socket);
+///
+/// @param sent_bytes  all that tf_socket_send() has sent so far; some systems only know what was taken of it.
+uint64_t tf_socket_unsent(tf_socket socket, uint64_t sent_bytes);
 
 /// Says to the peer that nothing more comes. Failure is no news: reading will tell.
 void tf_socket_shutdown_send(tf_socket socket);

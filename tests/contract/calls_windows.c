@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The functions that stand before those of Windows: each looks at the plan, and hands on to the imitation
-// of Unix sockets what that takes.
+// The functions that stand before those of Windows: each looks at the plan, and hands on to the imitations
+// of Unix sockets and of a connection's numbers what they take.
 //
 // What a program takes from a DLL it calls through a pointer, `__imp_` and the function's name. So it is
 // the pointer that the linker wraps, and there is no function but a variable to define.
@@ -10,6 +10,7 @@
 #include <ws2tcpip.h>
 
 #include "contract/failing_plan.h"
+#include "contract/tcp_info_imitation.h"
 #include "contract/unix_imitation.h"
 
 // Says whether the call is to fail, and sets the thread's error, which Winsock shares with the rest.
@@ -155,11 +156,12 @@ INTERPOSE_ALONE(
      LPWSAOVERLAPPED overlapped,
      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine),
     (socket, buffers, count, size, flags, overlapped, routine));
-INTERPOSE_ALONE(
+INTERPOSE(
     int,
     WSAAPI,
     WSASend,
     SOCKET_ERROR,
+    tcp_info_WSASend,
     (SOCKET socket,
      LPWSABUF buffers,
      DWORD count,

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "contract/tcp_info_imitation.h"
+
 // A file of exactly this size is that of a socket: the size is what any handle can be asked for.
 #define SOCKET_FILE_BYTES 1117
 
@@ -24,7 +26,6 @@ extern __typeof__(&getsockname) __real___imp_getsockname;
 extern __typeof__(&getsockopt) __real___imp_getsockopt;
 extern __typeof__(&setsockopt) __real___imp_setsockopt;
 extern __typeof__(&closesocket) __real___imp_closesocket;
-extern __typeof__(&WSAIoctl) __real___imp_WSAIoctl;
 extern __typeof__(&GetFileInformationByHandle) __real___imp_GetFileInformationByHandle;
 extern __typeof__(&GetFileInformationByHandleEx) __real___imp_GetFileInformationByHandleEx;
 
@@ -312,9 +313,12 @@ int WSAAPI imitation_WSAIoctl(
 {
     struct imitated entry;
     ULONG process = GetCurrentProcessId();
-    if (code != SIO_AF_UNIX_GETPEERPID || !is_imitated(socket, &entry)) {
-        return __real___imp_WSAIoctl(
+    if (!is_imitated(socket, &entry)) {
+        return tcp_info_WSAIoctl(
             socket, code, in, in_size, out, out_size, written, overlapped, routine);
+    }
+    if (code != SIO_AF_UNIX_GETPEERPID) {
+        return fail_with(WSAEOPNOTSUPP);
     }
     if (out_size < sizeof process) {
         return fail_with(WSAEFAULT);

@@ -251,8 +251,9 @@ size_t tf_socket_pending(tf_socket socket)
     return ioctl((int)socket, FIONREAD, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
-size_t tf_socket_unsent(tf_socket socket)
+uint64_t tf_socket_unsent(tf_socket socket, uint64_t sent_bytes)
 {
+    (void)sent_bytes;
     return tf_native_unsent((int)socket);
 }
 

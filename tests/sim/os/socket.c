@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "os/poller.h"
 #include "sim/coverage.h"
 #include "sim/os/network.h"
@@ -213,11 +214,12 @@ size_t tf_socket_pending(tf_socket socket)
     return end_of(socket)->arrived;
 }
 
-size_t tf_socket_unsent(tf_socket socket)
+uint64_t tf_socket_unsent(tf_socket socket, uint64_t sent_bytes)
 {
     sim_tick();
     const struct sim_end *end = end_of(socket);
     const struct sim_end *peer = end->peer;
+    TF_ASSERT(peer->fill <= sent_bytes);
     return end->connection->is_unix ? peer->fill : peer->fill - peer->arrived;
 }
 

@@ -2,10 +2,12 @@
 // Paths are ASCII here: the directory for temporary files and names that tests make up.
 #include "support/machine.h"
 
-#include <windows.h>
+#include <winsock2.h>
 
+#include <mstcpip.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <windows.h>
 
 // More than a test opens.
 #define HANDLES_MAX 4096
@@ -65,9 +67,41 @@ bool machine_has_ids(struct machine_ids *own_out)
     return false;
 }
 
+static bool connect_pair(SOCKET listener, SOCKET client)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int size = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
+           getsockname(listener, (struct sockaddr *)&address, &size) == 0 &&
+           connect(client, (struct sockaddr *)&address, size) == 0;
+}
+
 bool machine_tells_unsent(void)
 {
-    return false;
+    WSADATA data;
+    DWORD version = 0;
+    TCP_INFO_v0 info;
+    DWORD size = 0;
+    if (WSAStartup(MAKEWORD(2, 2), &data) != 0) {
+        return false;
+    }
+    SOCKET listener = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT);
+    SOCKET client = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT);
+    bool is_told = connect_pair(listener, client) && WSAIoctl(
+                                                         client,
+                                                         SIO_TCP_INFO,
+                                                         &version,
+                                                         sizeof version,
+                                                         &info,
+                                                         sizeof info,
+                                                         &size,
+                                                         NULL,
+                                                         NULL) == 0;
+    (void)closesocket(client);
+    (void)closesocket(listener);
+    (void)WSACleanup();
+    return is_told;
 }
 
 bool machine_make_directory(char *path_out, size_t path_size)
