@@ -16,12 +16,18 @@ uint32_t system_thread_number(const char *name);
 /// Returns how much processor time a thread of this process has taken so far; UINT64_MAX: it is not known.
 uint64_t system_thread_processor_ns(uint32_t number);
 
+/// Returns how coarse these times are: a thread that runs at a tick may be billed for all of it.
+uint64_t system_processor_tick_ns(void);
+
 /// Returns the system's number of the calling thread.
 uint32_t system_own_thread_number(void);
 
 /// Returns how long a thread of this process has stood ready so far while the system ran others; UINT64_MAX: it
 /// is not known.
 uint64_t system_thread_delay_ns(uint32_t number);
+
+/// Returns how much memory of the machine this process has at the moment; 0: it is not known.
+uint64_t system_resident_bytes(void);
 
 /// Lets the process have this many descriptors, or as many as the system grants; returns how many.
 uint64_t system_allow_descriptors(uint64_t count);

@@ -72,6 +72,12 @@ uint64_t system_thread_processor_ns(uint32_t number)
     return (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
 }
 
+// The scheduler reads a clock.
+uint64_t system_processor_tick_ns(void)
+{
+    return 1;
+}
+
 uint32_t system_own_thread_number(void)
 {
     return (uint32_t)gettid();
@@ -91,6 +97,18 @@ uint64_t system_thread_delay_ns(uint32_t number)
     (void)strtoull(text, &ran_end, 10);
     uint64_t delay_ns = strtoull(ran_end, &delay_end, 10);
     return delay_end > ran_end ? delay_ns : UINT64_MAX;
+}
+
+// The second of its numbers, in pages.
+uint64_t system_resident_bytes(void)
+{
+    char text[128] = "";
+    char *size_end = text;
+    if (!file_read("/proc/self/statm", text, sizeof text)) {
+        return 0;
+    }
+    (void)strtoull(text, &size_end, 10);
+    return strtoull(size_end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 uint64_t system_allow_descriptors(uint64_t count)

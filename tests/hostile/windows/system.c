@@ -3,6 +3,7 @@
 
 #include <windows.h>
 
+#include <psapi.h>
 #include <stdbool.h>
 #include <string.h>
 #include <tlhelp32.h>
@@ -88,6 +89,12 @@ uint64_t system_thread_processor_ns(uint32_t number)
     return is_known ? nanoseconds(in_kernel) + nanoseconds(in_program) : UINT64_MAX;
 }
 
+// 64 ticks a second, unless a program has asked for shorter ones.
+uint64_t system_processor_tick_ns(void)
+{
+    return UINT64_C(1000000000) / 64;
+}
+
 uint32_t system_own_thread_number(void)
 {
     return GetCurrentThreadId();
@@ -98,6 +105,13 @@ uint64_t system_thread_delay_ns(uint32_t number)
 {
     (void)number;
     return UINT64_MAX;
+}
+
+uint64_t system_resident_bytes(void)
+{
+    PROCESS_MEMORY_COUNTERS counters = {.cb = sizeof counters};
+    bool is_known = K32GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters);
+    return is_known ? counters.WorkingSetSize : 0;
 }
 
 // A process has as many handles as it likes.
