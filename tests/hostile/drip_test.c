@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hostile/measure.h"
+#include "hostile/siege.h"
 #include "support/raw_peer.h"
 #include "support/raw_socket.h"
 
@@ -429,6 +430,34 @@ static void drips_on_half_of_the_budget_are_left_alone(void **state)
     }
 }
 
+static void drip_and_serve(struct link_fixture *link)
+{
+    for (int i = 0; i < 20; i++) {
+        drip_once(NO_DRIP);
+        round_trip(link, NULL);
+    }
+}
+
+static void drips_on_half_of_the_budget_lay_siege(void **state)
+{
+    struct link_fixture *link = *state;
+    struct siege siege = {
+        .scene = "drips on half of the budget",
+        .options =
+            {.pool_messages_max = 8,
+             .text_bytes_max = 1024,
+             .body_bytes_max = BODY_BYTES,
+             .send_queue_messages_max = 16,
+             .send_queue_bytes_max = 16 << 10,
+             .frame_timeout_ns = 600 * SECOND_NS},
+        .channel_count = 4,
+        .serve = drip_and_serve};
+    siege_open(&siege, link);
+    open_drips_in_order(link, 4, 4);
+
+    siege_judge(&siege, link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +471,7 @@ int main(void)
         LINK_TEST(many_large_messages_at_once_are_no_drips),
         LINK_TEST(honest_clients_work_beside_drips),
         LINK_TEST(drips_on_half_of_the_budget_are_left_alone),
+        LINK_TEST(drips_on_half_of_the_budget_lay_siege),
     };
     return LINK_RUN(tests, LINK_BOTH);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hostile/measure.h"
+#include "hostile/siege.h"
 #include "support/raw_peer.h"
 #include "support/raw_socket.h"
 #include "support/worker.h"
@@ -225,6 +226,46 @@ static void honest_answers_arrive_beside_a_flood_that_reads_all(void **state)
     assert_in_range(tally.gap_max, 0, FLOODS_MAX * FLOOD_GAP_MAX);
 }
 
+// Requests of an honest client among the flood's, and their answers; then the application rests, and the
+// flood is stuck.
+static void serve_among_floods(struct link_fixture *link)
+{
+    for (uint64_t i = 0; i < 20; i++) {
+        struct tofu_header asked = side_send(&link->client, TOFU_REQUEST, 0, NULL);
+        struct tofu_message *message = side_await(&link->server);
+        while (tofu_message_header(message)->opcode != TOFU_REQUEST) {
+            side_put(&link->server, message);
+            message = side_await(&link->server);
+        }
+        assert_int_equal(tofu_message_header(message)->id, asked.id);
+        answer(&link->server, message);
+        assert_int_equal(side_take(&link->client, TOFU_RESPONSE).id, asked.id);
+    }
+    side_expect_stat(&link->server, messages_incoming, POOL_MAX);
+}
+
+static void floods_lay_siege(void **state)
+{
+    struct link_fixture *link = *state;
+    struct siege siege = {
+        .scene = "floods",
+        .options =
+            {.pool_messages_max = POOL_MAX,
+             .text_bytes_max = 1024,
+             .body_bytes_max = 1024,
+             .send_queue_messages_max = POOL_MAX,
+             .send_queue_bytes_max = 64 << 10},
+        .channel_count = FLOODS_MAX,
+        .serve = serve_among_floods};
+    siege_open(&siege, link);
+    uint16_t honest = link->server.channel;
+    start_floods(link, FLOODS_MAX, false);
+    link->server.channel = honest;
+
+    siege_judge(&siege, link);
+    end_floods(FLOODS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +273,7 @@ int main(void)
         LINK_TEST(several_floods_take_turns_with_an_honest_peer),
         LINK_TEST(honest_answers_arrive_beside_a_flood_that_reads_none),
         LINK_TEST(honest_answers_arrive_beside_a_flood_that_reads_all),
+        LINK_TEST(floods_lay_siege),
     };
     return LINK_RUN(tests, LINK_BOTH);
 }

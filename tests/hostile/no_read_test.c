@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hostile/measure.h"
+#include "hostile/siege.h"
 #include "support/raw_peer.h"
 
 #define SERVER_THREAD  "hostile-server"
@@ -35,21 +36,20 @@ static uint64_t post_until_full(const struct side *side)
     uint64_t count = 0;
     for (;;) {
         struct tofu_message *message = numbered(side, count + 1);
-        enum tofu_status status = tofu_group_post(side->group, &message, NULL);
         uint64_t sent_before = channel_stats(side).messages_sent;
-        if (status == TOFU_QUEUE_FULL) {
-            await_quiet(side);
-            status = tofu_group_post_within(side->group, &message, 100 * MILLISECOND_NS, NULL);
-        }
+        enum tofu_status status =
+            tofu_group_post_within(side->group, &message, 100 * MILLISECOND_NS, NULL);
         if (status == TOFU_OK) {
             count++;
-        } else if (channel_stats(side).messages_sent == sent_before) {
-            assert_status(TOFU_TIMED_OUT, status);
+            continue;
+        }
+        assert_status(TOFU_TIMED_OUT, status);
+        await_quiet(side);
+        if (channel_stats(side).messages_sent == sent_before) {
             side_expect_refusal(side, message, TOFU_QUEUE_FULL);
             return count;
-        } else {
-            side_put(side, message); // The engine is slow, not stuck.
         }
+        side_put(side, message); // The engine is slow, not stuck.
     }
 }
 
@@ -210,6 +210,31 @@ static void an_abort_ends_a_deaf_peer_at_once(void **state)
     assert_true(test_now() - start_ns < CLOSE_AFTER_NS);
 }
 
+static void peers_that_never_read_lay_siege(void **state)
+{
+    enum { DEAF_COUNT = 4 };
+    struct link_fixture *link = *state;
+    struct siege siege = {
+        .scene = "peers that never read",
+        .options =
+            {.pool_messages_max = 16,
+             .text_bytes_max = 1024,
+             .body_bytes_max = BODY_BYTES,
+             .send_queue_messages_max = MESSAGES_MAX,
+             .send_queue_bytes_max = BYTES_MAX},
+        .channel_count = DEAF_COUNT,
+        .serve = siege_serve_round_trips};
+    siege_open(&siege, link);
+    uint16_t honest = link->server.channel;
+    for (int i = 0; i < DEAF_COUNT; i++) {
+        link_raw_client(link);
+        post_until_full(&link->server);
+    }
+    link->server.channel = honest;
+
+    siege_judge(&siege, link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +243,7 @@ int main(void)
         LINK_TEST(there_is_room_again_when_the_peer_reads),
         LINK_TEST(a_bye_needs_no_room_and_ends_a_deaf_peer_at_its_deadline),
         LINK_TEST(an_abort_ends_a_deaf_peer_at_once),
+        LINK_TEST(peers_that_never_read_lay_siege),
     };
     return LINK_RUN(tests, LINK_BOTH);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hostile/measure.h"
+#include "hostile/siege.h"
 #include "support/raw_peer.h"
 #include "support/worker.h"
 
@@ -217,12 +218,44 @@ static void reading_parks_and_resumes_without_losing_a_wake_up(void **state)
     assert_int_equal(stats.messages_received, count + 1);
 }
 
+// Requests come to nobody, and their senders wait. What the application sends has a budget of its own.
+static void serve_without_receiving(struct link_fixture *link)
+{
+    for (uint64_t id = 1; id <= 20; id++) {
+        side_send(&link->server, TOFU_SIGNAL, id, "news");
+        struct tofu_message *message = side_expect(&link->client, TOFU_SIGNAL);
+        assert_int_equal(tofu_message_header(message)->id, id);
+        assert_body(message, "news");
+        side_put(&link->client, message);
+    }
+}
+
+static void an_application_that_never_receives_is_besieged(void **state)
+{
+    struct link_fixture *link = *state;
+    struct siege siege = {
+        .scene = "nobody receives",
+        .options =
+            {.pool_messages_max = POOL_MAX,
+             .text_bytes_max = 1024,
+             .body_bytes_max = BODY_BYTES,
+             .send_queue_messages_max = POOL_MAX,
+             .send_queue_bytes_max = POOL_MAX * BODY_BYTES},
+        .serve = serve_without_receiving};
+    siege_open(&siege, link);
+    assert_true(post_until_stuck(&link->client) > POOL_MAX);
+    assert_int_equal(side_stats(&link->server).messages_incoming, POOL_MAX);
+
+    siege_judge(&siege, link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LINK_TEST(an_application_that_never_receives_costs_what_was_configured),
         LINK_TEST(an_empty_pool_is_told_once_per_episode),
         LINK_TEST(reading_parks_and_resumes_without_losing_a_wake_up),
+        LINK_TEST(an_application_that_never_receives_is_besieged),
     };
     return LINK_RUN(tests, LINK_BOTH);
 }

@@ -16,6 +16,14 @@ static bool fails(struct fault_allocator *fault, size_t number)
     return number >= atomic_load(&fault->fail_from) && number < atomic_load(&fault->fail_until);
 }
 
+static void note_peak(struct fault_allocator *fault, size_t bytes)
+{
+    size_t peak = atomic_load(&fault->peak_bytes);
+    while (bytes > peak && !atomic_compare_exchange_weak(&fault->peak_bytes, &peak, bytes)) {
+        // Somebody else's peak is in `peak` now: ours may be the lower one.
+    }
+}
+
 static void *allocate(void *context, size_t size)
 {
     struct fault_allocator *fault = context;
@@ -27,7 +35,7 @@ static void *allocate(void *context, size_t size)
     }
     block->size = size;
     atomic_fetch_add(&fault->live_count, 1);
-    atomic_fetch_add(&fault->live_bytes, size);
+    note_peak(fault, atomic_fetch_add(&fault->live_bytes, size) + size);
     return block + 1;
 }
 
@@ -49,6 +57,7 @@ void fault_allocator_open(struct fault_allocator *fault)
     atomic_init(&fault->failure_count, 0);
     atomic_init(&fault->live_count, 0);
     atomic_init(&fault->live_bytes, 0);
+    atomic_init(&fault->peak_bytes, 0);
     atomic_init(&fault->mistake_count, 0);
     atomic_init(&fault->fail_from, 0);
     atomic_init(&fault->fail_until, 0);

@@ -16,6 +16,7 @@ struct fault_allocator {
     atomic_size_t failure_count;    ///< of these, refused
     atomic_size_t live_count;       ///< granted and not given back
     atomic_size_t live_bytes;
+    atomic_size_t peak_bytes;    ///< the most that live_bytes has been
     atomic_size_t mistake_count; ///< given back with a wrong size
     atomic_size_t fail_from;     ///< number of the first allocation that fails; 0: none
     atomic_size_t fail_until;    ///< and of the first behind it that is granted again
