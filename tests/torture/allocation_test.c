@@ -50,8 +50,10 @@ static void fail_allocations(const struct scene_kind *kind, size_t count, const 
              .is_for_ever = count > 1},
         .count = count};
     struct sweep_count counts = {0};
+    struct sweep_order order = {.kind = kind, .name = name, .first = 1, .step = 1};
+    sweep_skip_impossible(kind);
 
-    sweep(kind, &allocations.fault, aim, name, false, &counts);
+    sweep(&order, &allocations.fault, aim, &counts);
 
     print_message(
         "%s: %s: %zu plays, each of %zu allocations failed\n",
@@ -77,18 +79,9 @@ static void allocations_fail_from_one_on(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * SCENE_KIND_COUNT];
-    for (size_t i = 0; i < SCENE_KIND_COUNT; i++) {
-        tests[2 * i] = (struct CMUnitTest)cmocka_unit_test(an_allocation_fails_once);
-        tests[2 * i + 1] = (struct CMUnitTest)cmocka_unit_test(allocations_fail_from_one_on);
-        tests[2 * i].initial_state = tests[2 * i + 1].initial_state =
-            (void *)(uintptr_t)&scene_kinds[i];
-    }
-    if (!sweep_open()) {
-        print_error("the test has no directory\n");
-        return 1;
-    }
-    int result = _cmocka_run_group_tests("allocations", tests, 2 * SCENE_KIND_COUNT, NULL, NULL);
-    sweep_close();
-    return result;
+    static const struct sweep_case cases[] = {
+        SWEEP_CASE(an_allocation_fails_once),
+        SWEEP_CASE(allocations_fail_from_one_on),
+    };
+    return sweep_run("allocations", cases, sizeof cases / sizeof cases[0]);
 }

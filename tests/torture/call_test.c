@@ -12,7 +12,7 @@
 #include "torture/sweep.h"
 #include "unit/expect.h"
 
-#define TESTS_MAX      (FAULT_FUNCTION_COUNT * SCENE_KIND_COUNT)
+#define TESTS_MAX      (FAULT_FUNCTIONS_MAX * SCENE_KIND_COUNT)
 #define NAME_BYTES_MAX 64
 
 struct call_fault {
@@ -23,11 +23,24 @@ struct call_fault {
 struct call_test {
     const struct scene_kind *kind;
     enum fault_area area;
-    enum fault_function function;
+    fault_function function;
 };
 
+static const char *area_name(enum fault_area area)
+{
+    static const char *const area_names[AREA_COUNT] = {
+        [AREA_OPENING] = "opening",
+        [AREA_ACCEPTING] = "accepting",
+        [AREA_RECEIVING] = "receiving",
+        [AREA_SENDING] = "sending",
+        [AREA_POLLING] = "polling",
+        [AREA_THREADS] = "threads",
+        [AREA_PATHS] = "paths"};
+    return area_names[area];
+}
+
 // How often each function failed in all scenes of this program.
-static size_t struck_counts[FAULT_FUNCTION_COUNT];
+static size_t struck_counts[FAULT_FUNCTIONS_MAX];
 
 static void start(struct scene_fault *fault)
 {
@@ -57,9 +70,20 @@ static const char *way_name(enum fault_way way)
     return names[way];
 }
 
+// Of each function the first error is swept through all calls. Where not all plays are wanted, the other errors
+// meet some of them, each row others, so that together they go on meeting all.
+static void thoroughness_set(struct sweep_order *order, size_t row_number, bool is_for_ever)
+{
+    size_t step = 100 / sweep_percent();
+    bool is_thorough = row_number == 0 && !is_for_ever;
+    order->step = is_thorough ? 1 : step;
+    order->first = is_thorough ? 1 : 1 + row_number % step;
+}
+
 static void sweep_row(
-    const struct scene_kind *kind,
+    const struct call_test *test,
     const struct fault_row *row,
+    size_t row_number,
     bool is_for_ever,
     struct sweep_count *count)
 {
@@ -76,7 +100,6 @@ static void sweep_row(
             .way = row->way,
             .error = row->error,
             .count = is_for_ever ? SIZE_MAX : 1}};
-    bool must_be_perfect = (row->flags & FAULT_IS_INVISIBLE) != 0 && !is_for_ever;
     char name[160];
     (void)snprintf(
         name,
@@ -87,7 +110,12 @@ static void sweep_row(
         way_name(row->way),
         is_for_ever ? "for ever" : "once",
         row->why);
-    sweep(kind, &call.fault, aim, name, must_be_perfect, count);
+    struct sweep_order order = {
+        .kind = test->kind,
+        .name = name,
+        .must_be_perfect = (row->flags & FAULT_IS_INVISIBLE) != 0 && !is_for_ever};
+    thoroughness_set(&order, row_number, is_for_ever);
+    sweep(&order, &call.fault, aim, count);
 }
 
 static bool applies(const struct fault_row *row, const struct call_test *test)
@@ -103,16 +131,17 @@ static void a_function_fails(void **state)
     size_t error_count = 0;
     size_t row_count = 0;
     const struct fault_row *rows = fault_table(&row_count);
+    sweep_skip_impossible(test->kind);
 
     for (size_t i = 0; i < row_count; i++) {
         if (!applies(&rows[i], test)) {
             continue;
         }
-        error_count++;
-        sweep_row(test->kind, &rows[i], false, &count);
+        sweep_row(test, &rows[i], error_count, false, &count);
         if ((rows[i].flags & FAULT_PASSES) == 0) {
-            sweep_row(test->kind, &rows[i], true, &count);
+            sweep_row(test, &rows[i], error_count, true, &count);
         }
+        error_count++;
         if (count.struck_count == 0) {
             break; // Nobody calls it in this scene.
         }
@@ -128,33 +157,16 @@ static void a_function_fails(void **state)
     assert_int_equal(count.bad_count, 0);
 }
 
-// Says whether this poller calls the function at all.
-static bool is_of_poller(enum fault_function function)
-{
-    const char *poller = getenv("TOFU_POLLER");
-    bool is_poll = poller != NULL && strcmp(poller, "poll") == 0;
-    switch (function) {
-    case FAULT_epoll_create1:
-    case FAULT_epoll_ctl:
-    case FAULT_epoll_wait:
-        return !is_poll;
-    case FAULT_pipe2:
-    case FAULT_poll:
-        return is_poll;
-    default:
-        return true;
-    }
-}
-
 // A table that names what nobody calls would promise too much.
 static void every_function_of_the_area_has_failed(void **state)
 {
     enum fault_area area = *(const enum fault_area *)*state;
+    const char *poller = getenv("TOFU_POLLER");
     size_t row_count = 0;
     const struct fault_row *rows = fault_table(&row_count);
     for (size_t i = 0; i < row_count; i++) {
-        enum fault_function function = rows[i].function;
-        if (rows[i].area == area && is_of_poller(function)) {
+        fault_function function = rows[i].function;
+        if (rows[i].area == area && fault_function_is_of(function, poller)) {
             assert_true_or(
                 struck_counts[function] > 0, "%s never failed", fault_function_name(function));
         }
@@ -165,7 +177,7 @@ static struct call_test calls[TESTS_MAX];
 static char names[TESTS_MAX][NAME_BYTES_MAX];
 static struct CMUnitTest tests[TESTS_MAX + 1];
 
-static size_t add_tests(size_t count, enum fault_area area, enum fault_function function)
+static size_t add_tests(size_t count, enum fault_area area, fault_function function)
 {
     for (size_t k = 0; k < SCENE_KIND_COUNT; k++) {
         calls[count] = (struct call_test){&scene_kinds[k], area, function};
@@ -186,24 +198,25 @@ static size_t add_tests(size_t count, enum fault_area area, enum fault_function 
 static int run_area(enum fault_area area)
 {
     size_t count = 0;
+    const char *poller = getenv("TOFU_POLLER");
     size_t row_count = 0;
     const struct fault_row *rows = fault_table(&row_count);
     for (size_t i = 0; i < row_count; i++) {
         bool is_first = i == 0 || rows[i - 1].function != rows[i].function;
-        if (is_first && rows[i].area == area && is_of_poller(rows[i].function)) {
+        if (is_first && rows[i].area == area && fault_function_is_of(rows[i].function, poller)) {
             count = add_tests(count, area, rows[i].function);
         }
     }
     tests[count] = (struct CMUnitTest)cmocka_unit_test(every_function_of_the_area_has_failed);
     tests[count].initial_state = &area;
-    return _cmocka_run_group_tests(fault_area_name(area), tests, count + 1, NULL, NULL);
+    return _cmocka_run_group_tests(area_name(area), tests, count + 1, NULL, NULL);
 }
 
 int main(int argument_count, char **arguments)
 {
     enum fault_area area = AREA_COUNT;
     for (int i = 0; i < AREA_COUNT && argument_count == 2; i++) {
-        if (strcmp(arguments[1], fault_area_name((enum fault_area)i)) == 0) {
+        if (strcmp(arguments[1], area_name((enum fault_area)i)) == 0) {
             area = (enum fault_area)i;
         }
     }

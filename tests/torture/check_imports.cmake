@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 # Fails unless all that the objects of src/os take from the system is either wrapped (fault_functions.h) or
-# known to be infallible (infallible.txt): cmake -DNM=nm -DOBJECTS=file -DFOLDER=folder -P check_imports.cmake
+# known to be infallible (infallible.txt):
 #
-# OBJECTS names a file with one object per line.
+#   cmake -DNM=nm -DOBJECTS=file -DFOLDER=folder [-DTABLE=file] -P check_imports.cmake
+#
+# OBJECTS names a file with one object per line, FOLDER is the platform's. TABLE is a header with a table of
+# functions that are looked up at run time, `(*name)(`, and count as imports too.
 cmake_minimum_required(VERSION 3.25)
 
 file(STRINGS "${OBJECTS}" objects)
 file(READ "${FOLDER}/fault_functions.h" functions)
-string(REGEX MATCHALL " X\\([a-z0-9_]+\\)" functions "${functions}")
+string(REGEX MATCHALL " X\\([A-Za-z0-9_]+\\)" functions "${functions}")
 file(STRINGS "${FOLDER}/infallible.txt" infallible_lines REGEX "^[a-zA-Z_]")
 
 set(known "")
@@ -34,6 +37,8 @@ foreach(object IN LISTS objects)
   string(REGEX MATCHALL "[^\n]+" lines "${output}")
   foreach(line IN LISTS lines)
     string(REGEX REPLACE " .*" "" name "${line}")
+    # What comes from a DLL.
+    string(REGEX REPLACE "^__imp_" "" name "${name}")
     list(APPEND imports "${name}")
   endforeach()
 endforeach()
@@ -41,6 +46,18 @@ list(REMOVE_DUPLICATES imports)
 list(LENGTH imports import_count)
 if(import_count LESS 30)
   message(FATAL_ERROR "only ${import_count} imports: these are not the objects")
+endif()
+
+if(TABLE)
+  file(READ "${TABLE}" table)
+  string(REGEX MATCHALL "\\(\\*[A-Za-z_]+\\)\\(" entries "${table}")
+  list(TRANSFORM entries REPLACE "^\\(\\*(.*)\\)\\($" "\\1")
+  list(LENGTH entries entry_count)
+  if(entry_count LESS 5)
+    message(FATAL_ERROR "only ${entry_count} functions: this is not the table")
+  endif()
+  list(APPEND imports ${entries})
+  math(EXPR import_count "${import_count} + ${entry_count}")
 endif()
 
 # Our own names, and those of the sanitizers' run-time libraries.

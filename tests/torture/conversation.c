@@ -21,9 +21,9 @@ struct conversation {
 static bool write_hello(struct party *party, struct tofu_message *message)
 {
     struct scene *scene = party->scene;
-    pthread_mutex_lock(&scene->lock);
+    real_monitor_enter(&scene->monitor);
     enum tofu_status status = tofu_message_connect_to(message, scene->address);
-    pthread_mutex_unlock(&scene->lock);
+    real_monitor_leave(&scene->monitor);
     return scene_succeeds(scene, "tofu_message_connect_to", status) &&
            scene_succeeds(
                scene,
@@ -222,7 +222,7 @@ static bool use_descriptor(struct conversation *conversation)
     if (!scene_succeeds(party->scene, "tofu_group_descriptor", status) || !update(party, NULL)) {
         return false;
     }
-    if (!real_is_readable((int)descriptor, (int)(SCENE_PATIENCE_NS / UINT64_C(1000000)))) {
+    if (!real_is_readable(descriptor, SCENE_PATIENCE_NS)) {
         scene_complain(party->scene, "an update, and the descriptor is not readable");
     }
     return take_update(conversation);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which errors the system may plausibly give, call by call, and what the application may be told of each.
+// Which errors the system may plausibly give, call by call, and what the application may be told of each: a seam,
+// with one table per platform.
 #ifndef TORTURE_FAULT_TABLE_H
 #define TORTURE_FAULT_TABLE_H
 
@@ -27,7 +28,7 @@ enum {
 
 struct fault_row {
     enum fault_area area;
-    enum fault_function function;
+    fault_function function;
     enum fault_way way;
     int error;
     unsigned flags;
@@ -35,9 +36,17 @@ struct fault_row {
     const char *why;   ///< how it comes to pass
 };
 
-/// Gives the table and its length.
+// What the platform has; each has its own, in PLATFORM/fault_table.c.
+
+/// Gives the table and its length. The rows of a function stand together.
 const struct fault_row *fault_table(size_t *count_out);
 
-const char *fault_area_name(enum fault_area area);
+const char *fault_function_name(fault_function function);
+
+/// Says whether the poller of this name (NULL: the platform's best) calls the function at all.
+bool fault_function_is_of(fault_function function, const char *poller);
+
+/// Readiness for nothing: what moves bytes or accepts, and the error that says "not now".
+extern const struct fault_turns fault_blocking;
 
 #endif

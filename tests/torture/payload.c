@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "torture/payload.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #define FIRST_ID 1000
@@ -31,7 +30,7 @@ static const struct {
 
 static uint8_t sequence[TOFU_PART_BYTES_MAX + PAYLOAD_COUNT * STEP_BYTES];
 
-static void sequence_fill(void)
+void payload_open(void)
 {
     uint32_t state = 1;
     for (size_t i = 0; i < sizeof sequence; i++) {
@@ -42,8 +41,6 @@ static void sequence_fill(void)
 
 static const uint8_t *body_of(uint32_t index)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, sequence_fill);
     return sequence + index * STEP_BYTES;
 }
 

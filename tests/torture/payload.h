@@ -10,6 +10,9 @@
 
 #define PAYLOAD_COUNT 10
 
+/// Makes all bytes, once, before any of them is asked for.
+void payload_open(void);
+
 /// Writes part `index` into an empty message: id, `more`, text headers, body.
 TOFU_NODISCARD enum tofu_status payload_write(struct tofu_message *message, uint32_t index);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "torture/play.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "support/machine.h"
 #include "torture/conversation.h"
 #include "torture/real_calls.h"
 #include "torture/responder.h"
@@ -67,9 +67,9 @@ static void live(struct stage *stage)
 
 static bool place_is_dead(struct stage *stage, struct engine_place *place)
 {
-    pthread_mutex_lock(&stage->scene.lock);
+    real_monitor_enter(&stage->scene.monitor);
     bool is_dead = place->is_dead;
-    pthread_mutex_unlock(&stage->scene.lock);
+    real_monitor_leave(&stage->scene.monitor);
     return is_dead;
 }
 
@@ -123,9 +123,9 @@ static bool serves(struct stage *stage)
 // Trying again makes sense where a deadline was missed, or a poller was lost of which nobody had heard.
 static bool may_try_again(struct scene *scene)
 {
-    pthread_mutex_lock(&scene->lock);
+    real_monitor_enter(&scene->monitor);
     bool missed_time = scene->missed_time;
-    pthread_mutex_unlock(&scene->lock);
+    real_monitor_leave(&scene->monitor);
     return missed_time || scene->fault->may_kill_engine;
 }
 
@@ -133,16 +133,16 @@ static bool may_try_again(struct scene *scene)
 static void serve_again(struct stage *stage)
 {
     struct scene *scene = &stage->scene;
-    uint64_t deadline_ns = scene_now() + SCENE_PATIENCE_NS;
+    uint64_t deadline_ns = machine_now() + SCENE_PATIENCE_NS;
     do {
-        pthread_mutex_lock(&scene->lock);
+        real_monitor_enter(&scene->monitor);
         scene->miss[0] = '\0';
         scene->missed_time = false;
-        pthread_mutex_unlock(&scene->lock);
+        real_monitor_leave(&scene->monitor);
         if (serves(stage)) {
             return;
         }
-    } while (may_try_again(scene) && scene_now() < deadline_ns);
+    } while (may_try_again(scene) && machine_now() < deadline_ns);
     scene_complain(scene, "it does not serve afterwards: %.200s", scene->miss);
 }
 
@@ -152,9 +152,9 @@ static void shut_down(struct stage *stage, struct engine_place *place)
         return;
     }
     struct tofu_shutdown_report report = {.struct_size = sizeof report};
-    uint64_t begin_ns = scene_now();
+    uint64_t begin_ns = machine_now();
     enum tofu_status status = tofu_engine_shutdown(place->engine, SHUTDOWN_NS, &report);
-    uint64_t took_ns = scene_now() - begin_ns;
+    uint64_t took_ns = machine_now() - begin_ns;
     if (took_ns > SHUTDOWN_NS + SCENE_PATIENCE_NS) {
         scene_complain(&stage->scene, "a shutdown took %llu ns", (unsigned long long)took_ns);
     }
@@ -195,17 +195,24 @@ static void end_all(struct stage *stage)
 // A thread that resolves a name may outlive its engine.
 static void await_threads(struct stage *stage)
 {
-    uint64_t deadline_ns = scene_now() + SCENE_PATIENCE_NS;
+    uint64_t deadline_ns = machine_now() + SCENE_PATIENCE_NS;
     while (real_library_thread_count() > 0) {
-        if (scene_now() >= deadline_ns) {
+        if (machine_now() >= deadline_ns) {
             scene_complain(&stage->scene, "a thread is left");
             return;
         }
-        (void)sched_yield();
+        machine_yield();
     }
 }
 
-static void check_leftovers(struct stage *stage, size_t descriptor_count, size_t block_count)
+static void check_count(struct scene *scene, const char *what, size_t before, size_t now)
+{
+    if (now != before) {
+        scene_complain(scene, "there were %zu %s, there are %zu", before, what, now);
+    }
+}
+
+static void check_leftovers(struct stage *stage, const struct real_holdings *before)
 {
     await_threads(stage);
     struct scene *scene = &stage->scene;
@@ -218,15 +225,11 @@ static void check_leftovers(struct stage *stage, size_t descriptor_count, size_t
             atomic_load(&memory->live_bytes),
             atomic_load(&memory->mistake_count));
     }
-    size_t descriptors_now = real_descriptor_count();
-    if (descriptors_now != descriptor_count) {
-        scene_complain(
-            scene, "there were %zu descriptors, there are %zu", descriptor_count, descriptors_now);
-    }
-    size_t blocks_now = real_live_block_count();
-    if (blocks_now != block_count) {
-        scene_complain(scene, "there were %zu blocks, there are %zu", block_count, blocks_now);
-    }
+    struct real_holdings now;
+    real_count_holdings(&now);
+    check_count(scene, "descriptors", before->descriptor_count, now.descriptor_count);
+    check_count(scene, "blocks", before->block_count, now.block_count);
+    check_count(scene, "holds on the network", before->network_count, now.network_count);
 }
 
 static void set_up(
@@ -238,7 +241,7 @@ static void set_up(
     memset(stage, 0, sizeof *stage);
     stage->scene.kind = kind;
     stage->scene.fault = fault;
-    stage->scene.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    real_monitor_open(&stage->scene.monitor);
     (void)snprintf(stage->scene.path, sizeof stage->scene.path, "%s/", directory);
     fault_allocator_open(&stage->scene.memory);
 }
@@ -252,8 +255,8 @@ void play(
     static struct stage stage;
     set_up(&stage, kind, directory, fault);
     struct scene *scene = &stage.scene;
-    size_t descriptor_count = real_descriptor_count();
-    size_t block_count = real_live_block_count();
+    struct real_holdings before;
+    real_count_holdings(&before);
 
     fault->context = scene;
     fault->start(fault);
@@ -267,7 +270,7 @@ void play(
     end_all(&stage);
     verdict_out->has_struck = fault->has_struck(fault);
     fault->mend(fault);
-    check_leftovers(&stage, descriptor_count, block_count);
+    check_leftovers(&stage, &before);
 
     verdict_out->is_perfect = scene->miss[0] == '\0';
     verdict_out->missed_time = scene->missed_time;

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "support/machine.h"
 #include "torture/payload.h"
 #include "torture/real_calls.h"
 
@@ -61,24 +61,24 @@ static void note_welcome(struct responder *responder, struct tofu_message *messa
         scene_complain(scene, "a WelcomeResponse without an address");
         size = 0;
     }
-    pthread_mutex_lock(&scene->lock);
+    real_monitor_enter(&scene->monitor);
     (void)snprintf(scene->address, sizeof scene->address, "%.*s", (int)size, address);
-    pthread_mutex_unlock(&scene->lock);
+    real_monitor_leave(&scene->monitor);
 
-    pthread_mutex_lock(&responder->lock);
+    real_monitor_enter(&responder->monitor);
     responder->is_answered = true;
     responder->listener = header->status == TOFU_OK ? header->channel : 0;
-    pthread_cond_signal(&responder->changed);
-    pthread_mutex_unlock(&responder->lock);
+    real_monitor_tell(&responder->monitor);
+    real_monitor_leave(&responder->monitor);
 }
 
 static void note_closing(struct responder *responder, struct tofu_message *message)
 {
-    pthread_mutex_lock(&responder->lock);
+    real_monitor_enter(&responder->monitor);
     if (responder->listener == tofu_message_header(message)->channel) {
         responder->listener = 0;
     }
-    pthread_mutex_unlock(&responder->lock);
+    real_monitor_leave(&responder->monitor);
 }
 
 static void handle_notice(struct responder *responder, struct tofu_message *message)
@@ -121,7 +121,7 @@ static void handle(struct responder *responder, struct tofu_message *message)
     }
 }
 
-static void *responder_run(void *argument)
+static void responder_run(void *argument)
 {
     struct responder *responder = argument;
     while (!responder->party.has_ended) {
@@ -130,18 +130,16 @@ static void *responder_run(void *argument)
             handle(responder, message);
         }
     }
-    pthread_mutex_lock(&responder->lock);
+    real_monitor_enter(&responder->monitor);
     responder->has_ended = true;
-    pthread_cond_signal(&responder->changed);
-    pthread_mutex_unlock(&responder->lock);
-    return NULL;
+    real_monitor_tell(&responder->monitor);
+    real_monitor_leave(&responder->monitor);
 }
 
 bool responder_open(struct responder *responder, struct scene *scene)
 {
     memset(responder, 0, sizeof *responder);
-    responder->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    responder->changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    real_monitor_open(&responder->monitor);
     if (!party_open(&responder->party, scene, scene_server_place(scene))) {
         return false;
     }
@@ -173,18 +171,15 @@ static bool write_address(struct scene *scene, char *address)
 static bool await_welcome(struct responder *responder)
 {
     struct scene *scene = responder->party.scene;
-    uint64_t deadline_ns = scene_now() + SCENE_PATIENCE_NS;
-    pthread_mutex_lock(&responder->lock);
-    while (!responder->is_answered && !responder->has_ended && scene_now() < deadline_ns) {
-        struct timespec soon;
-        (void)clock_gettime(CLOCK_REALTIME, &soon);
-        soon.tv_sec++;
-        (void)pthread_cond_timedwait(&responder->changed, &responder->lock, &soon);
+    uint64_t deadline_ns = machine_now() + SCENE_PATIENCE_NS;
+    real_monitor_enter(&responder->monitor);
+    while (!responder->is_answered && !responder->has_ended && machine_now() < deadline_ns) {
+        real_monitor_wait(&responder->monitor);
     }
     bool is_answered = responder->is_answered;
     bool is_listening = responder->listener != 0;
     bool has_ended = responder->has_ended;
-    pthread_mutex_unlock(&responder->lock);
+    real_monitor_leave(&responder->monitor);
     if (!is_answered && !has_ended) {
         scene_complain(scene, "a WelcomeRequest has no answer");
     }
@@ -195,13 +190,13 @@ static bool await_welcome(struct responder *responder)
 static void rewrite_host(struct scene *scene)
 {
     const char *host = scene->kind->connect_to;
-    pthread_mutex_lock(&scene->lock);
+    real_monitor_enter(&scene->monitor);
     struct tofu_address address;
     if (host != NULL && tofu_address_parse(scene->address, &address) == TOFU_OK) {
         (void)snprintf(address.host, sizeof address.host, "%s", host);
         (void)!tofu_address_format(&address, scene->address, sizeof scene->address);
     }
-    pthread_mutex_unlock(&scene->lock);
+    real_monitor_leave(&scene->monitor);
 }
 
 bool responder_listen(struct responder *responder)
@@ -221,9 +216,9 @@ bool responder_listen(struct responder *responder)
         party_put(party, message);
         return false;
     }
-    pthread_mutex_lock(&responder->lock);
+    real_monitor_enter(&responder->monitor);
     responder->is_answered = false;
-    pthread_mutex_unlock(&responder->lock);
+    real_monitor_leave(&responder->monitor);
     if (party_post(party, message, NULL) != TOFU_OK || !await_welcome(responder)) {
         return false;
     }
@@ -236,16 +231,18 @@ bool responder_is_listening(struct responder *responder)
     if (!responder->is_running) {
         return false;
     }
-    pthread_mutex_lock(&responder->lock);
+    real_monitor_enter(&responder->monitor);
     bool is_listening = responder->listener != 0 && !responder->has_ended;
-    pthread_mutex_unlock(&responder->lock);
+    real_monitor_leave(&responder->monitor);
     return is_listening;
 }
 
-// A wait that does not return is for the watchdog.
+// A wait that does not return is for the watchdog, which is faster.
+#define JOIN_NS (UINT64_C(600) * 1000000000)
+
 static void join(struct responder *responder)
 {
-    (void)pthread_join(responder->thread, NULL);
+    (void)test_thread_join(&responder->thread, JOIN_NS);
     responder->is_running = false;
 }
 

@@ -4,21 +4,18 @@
 #ifndef TORTURE_RESPONDER_H
 #define TORTURE_RESPONDER_H
 
-#include <pthread.h>
-
 #include "torture/party.h"
 
 struct responder {
     struct party party; ///< the thread's, while it runs
-    pthread_t thread;
+    struct test_thread thread;
     bool is_running; ///< the thread was started and not joined
     uint32_t next_part[BOOK_CHANNELS_MAX];
 
-    pthread_mutex_t lock; ///< of all below
-    pthread_cond_t changed;
-    bool is_answered;  ///< the last WelcomeRequest has its WelcomeResponse
-    bool has_ended;    ///< nothing more will be answered
-    uint16_t listener; ///< 0: none
+    struct real_monitor monitor; ///< the lock of all below, and the word that they changed
+    bool is_answered;            ///< the last WelcomeRequest has its WelcomeResponse
+    bool has_ended;              ///< nothing more will be answered
+    uint16_t listener;           ///< 0: none
 };
 
 /// Opens the group and starts the thread; says whether it runs.

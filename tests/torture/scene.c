@@ -3,7 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
+
+#include "support/machine.h"
+#include "support/raw_peer.h"
+#include "support/raw_socket.h"
 
 const struct scene_kind scene_kinds[SCENE_KIND_COUNT] = {
     {.name = "tcp, two engines", .listen_on = "tcp|localhost|0"},
@@ -20,11 +23,18 @@ const struct scene_kind scene_kinds[SCENE_KIND_COUNT] = {
      .listen_on = "@"},
 };
 
-uint64_t scene_now(void)
+// Names are abstract where the system has such addresses; elsewhere "@" begins a path.
+static bool has_abstract_names(void)
 {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    struct raw_address address;
+    return raw_address_path("@x", &address);
+}
+
+bool scene_is_possible(const struct scene_kind *kind)
+{
+    bool is_unix = kind->listen_on == NULL || kind->listen_on[0] == '@';
+    bool is_abstract = is_unix && kind->listen_on != NULL;
+    return !is_unix || (raw_has_unix() && (!is_abstract || has_abstract_names()));
 }
 
 uint64_t status_bit(enum tofu_status status)
@@ -39,11 +49,11 @@ void scene_complain(struct scene *scene, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    pthread_mutex_lock(&scene->lock);
+    real_monitor_enter(&scene->monitor);
     if (scene->complaint[0] == '\0') {
         (void)snprintf(scene->complaint, sizeof scene->complaint, "%s", text);
     }
-    pthread_mutex_unlock(&scene->lock);
+    real_monitor_leave(&scene->monitor);
 }
 
 // What follows from any failure: connections break, also while they are made, and channels are gone when one
@@ -59,12 +69,12 @@ static bool is_excused(const struct scene *scene, enum tofu_status status)
 // A machine that stands still misses deadlines without any fault: whoever plays then plays again.
 void scene_miss(struct scene *scene, const char *what, enum tofu_status status)
 {
-    pthread_mutex_lock(&scene->lock);
+    real_monitor_enter(&scene->monitor);
     if (scene->miss[0] == '\0') {
         (void)snprintf(scene->miss, sizeof scene->miss, "%s: %s", what, tofu_status_name(status));
     }
     scene->missed_time = scene->missed_time || status == TOFU_TIMED_OUT;
-    pthread_mutex_unlock(&scene->lock);
+    real_monitor_leave(&scene->monitor);
     if (status != TOFU_TIMED_OUT && !is_excused(scene, status)) {
         scene_complain(scene, "%s: %s", what, tofu_status_name(status));
     }

@@ -8,7 +8,6 @@
 #ifndef TORTURE_SCENE_H
 #define TORTURE_SCENE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,8 +15,12 @@
 #include <tofu/tofu.h>
 
 #include "support/fault_allocator.h"
+#include "torture/real_calls.h"
 
 #define SCENE_TEXT_BYTES 256
+
+/// Short enough to leave room for a name, in a path that a socket can have.
+#define SCENE_PATH_BYTES 64
 
 /// How long anything may take that must happen; paid only by a test that fails.
 #define SCENE_PATIENCE_NS (UINT64_C(20) * 1000000000)
@@ -51,6 +54,9 @@ struct scene_fault {
     bool is_played_to_the_end; ///< the application lives with it: nothing is mended
 };
 
+/// Says whether this machine has what the scene is played over.
+bool scene_is_possible(const struct scene_kind *kind);
+
 /// Returns the set that has just this status.
 uint64_t status_bit(enum tofu_status status);
 
@@ -65,9 +71,9 @@ struct scene {
     struct fault_allocator memory; ///< of all its engines
     struct engine_place places[2];
     bool is_mended;
-    char path[64]; ///< of a Unix listener
+    char path[SCENE_PATH_BYTES]; ///< of a Unix listener
 
-    pthread_mutex_t lock;                 ///< of all below
+    struct real_monitor monitor;          ///< the lock of all below
     char address[TOFU_ADDRESS_BYTES_MAX]; ///< where the client connects to
     char complaint[SCENE_TEXT_BYTES];     ///< the first one; "": none
     char miss[SCENE_TEXT_BYTES];          ///< the first thing that went wrong; "": all went well
@@ -94,7 +100,5 @@ struct engine_place *scene_client_place(struct scene *scene);
 
 /// Creates the engine of a place; says whether it is there.
 bool scene_open_engine(struct scene *scene, struct engine_place *place);
-
-uint64_t scene_now(void);
 
 #endif

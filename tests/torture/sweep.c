@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "torture/sweep.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "support/machine.h"
+#include "torture/payload.h"
+#include "torture/real_calls.h"
 #include "torture/watchdog.h"
 #include "unit/expect.h"
 
 // How often calls come differs a little from play to play, so that one play that does not reach the
-// n-th proves nothing.
+// n-th proves nothing. Who leaves calls out anyhow stops at the first.
 #define UNREACHED_MAX 4
 
 #define COMPLAINT_MAX 5
@@ -25,31 +24,57 @@ static const uint64_t timeouts_ns[] = {
     100 * MILLISECOND_NS, 400 * MILLISECOND_NS, 1600 * MILLISECOND_NS};
 #define ATTEMPTS_MAX (sizeof timeouts_ns / sizeof timeouts_ns[0])
 
-static char directory[64];
+static char directory[SCENE_PATH_BYTES - 8];
 
 bool sweep_open(void)
 {
-    // A mode of 0666 is then never what a path gets without our help.
-    (void)umask(022);
+    real_open();
     watchdog_open();
-    const char *parent = getenv("TMPDIR");
-    bool is_short = parent != NULL && strlen(parent) < 32;
-    (void)snprintf(directory, sizeof directory, "%s/tofu-XXXXXX", is_short ? parent : "/tmp");
-    return mkdtemp(directory) != NULL;
+    payload_open();
+    return machine_make_directory(directory, sizeof directory);
 }
 
 // A failure of unlink leaves paths behind, as it should.
 void sweep_close(void)
 {
-    DIR *opened = opendir(directory);
-    if (opened == NULL) {
-        return;
+    machine_remove_directory(directory);
+}
+
+size_t sweep_percent(void)
+{
+    const char *percent = getenv("TOFU_TEST_PERCENT");
+    size_t wanted = percent == NULL ? 100 : strtoul(percent, NULL, 10);
+    return wanted > 0 && wanted <= 100 ? wanted : 100;
+}
+
+void sweep_skip_impossible(const struct scene_kind *kind)
+{
+    if (!scene_is_possible(kind)) {
+        skip_because("this machine has no such sockets: %s", kind->name);
     }
-    for (struct dirent *entry = readdir(opened); entry != NULL; entry = readdir(opened)) {
-        (void)unlinkat(dirfd(opened), entry->d_name, 0);
+}
+
+#define CASES_MAX      8
+#define NAME_BYTES_MAX 128
+
+int sweep_run(const char *name, const struct sweep_case *cases, size_t case_count)
+{
+    static struct CMUnitTest tests[CASES_MAX * SCENE_KIND_COUNT];
+    static char names[CASES_MAX * SCENE_KIND_COUNT][NAME_BYTES_MAX];
+    if (case_count > CASES_MAX || !sweep_open()) {
+        print_error("too many cases, or the test has no directory\n");
+        return EXIT_FAILURE;
     }
-    (void)closedir(opened);
-    (void)rmdir(directory);
+    for (size_t i = 0; i < case_count * SCENE_KIND_COUNT; i++) {
+        const struct sweep_case *one = &cases[i / SCENE_KIND_COUNT];
+        const struct scene_kind *kind = &scene_kinds[i % SCENE_KIND_COUNT];
+        (void)snprintf(names[i], NAME_BYTES_MAX, "%s: %s", kind->name, one->name);
+        tests[i] = (struct CMUnitTest){
+            .name = names[i], .test_func = one->run, .initial_state = (void *)(uintptr_t)kind};
+    }
+    int result = _cmocka_run_group_tests(name, tests, case_count * SCENE_KIND_COUNT, NULL, NULL);
+    sweep_close();
+    return result;
 }
 
 static bool is_bad(const struct verdict *verdict, bool must_be_perfect)
@@ -84,29 +109,28 @@ void sweep_play(
 }
 
 void sweep(
-    const struct scene_kind *kind,
+    const struct sweep_order *order,
     struct scene_fault *fault,
     sweep_aim aim,
-    const char *name,
-    bool must_be_perfect,
     struct sweep_count *count)
 {
     size_t unreached_count = 0;
+    size_t unreached_max = order->step > 1 ? 1 : UNREACHED_MAX;
     size_t bad_count = 0;
-    size_t nth = 1;
-    while (unreached_count < UNREACHED_MAX && bad_count < COMPLAINT_MAX) {
+    size_t nth = order->first;
+    while (unreached_count < unreached_max && bad_count < COMPLAINT_MAX) {
         char text[WATCHDOG_TEXT_BYTES];
-        (void)snprintf(text, sizeof text, "%s, call %zu", name, nth);
+        (void)snprintf(text, sizeof text, "%s, call %zu", order->name, nth);
         struct verdict verdict;
         aim(fault, nth);
-        sweep_play(kind, fault, text, must_be_perfect, &verdict);
+        sweep_play(order->kind, fault, text, order->must_be_perfect, &verdict);
         count->play_count++;
         bad_count += verdict.is_good ? 0 : 1;
         if (verdict.has_struck) {
             unreached_count = 0;
             count->struck_count++;
             count->deepest = nth > count->deepest ? nth : count->deepest;
-            nth++;
+            nth += order->step;
         } else {
             unreached_count++;
         }

@@ -5,8 +5,12 @@
 // somebody else in the process may have closed the descriptor.
 #include "torture/fault_table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
+#include <string.h>
+
+#include "torture/posix/fault_functions.h"
 
 // A set of statuses, as the table needs it: a constant.
 #define BIT(status) (UINT64_C(1) << (status))
@@ -200,6 +204,7 @@ static const struct fault_row table[] = {
     ROW(SENDING, shutdown, ENOTCONN, 0, BREAK, "the connection is gone"),
     ROW(SENDING, shutdown, ENOBUFS, 0, BREAK, "no memory, on BSDs"),
 
+
     ROW(SENDING, close, EINTR, INVISIBLE, BREAK, "a signal; the descriptor is gone all the same"),
     ROW(SENDING, close, EIO, INVISIBLE, BREAK, "a disk that is broken, under the lock file"),
     ROW(SENDING, close, ENOSPC, INVISIBLE, BREAK, "a full network file system, likewise"),
@@ -334,15 +339,35 @@ const struct fault_row *fault_table(size_t *count_out)
     return table;
 }
 
-const char *fault_area_name(enum fault_area area)
+#define FUNCTION_NAME(name) #name,
+static const char *const function_names[] = {FAULT_FUNCTIONS(FUNCTION_NAME)};
+#undef FUNCTION_NAME
+
+static_assert(FAULT_FUNCTION_COUNT <= FAULT_FUNCTIONS_MAX, "all functions have a place");
+
+const char *fault_function_name(fault_function function)
 {
-    static const char *const names[AREA_COUNT] = {
-        [AREA_OPENING] = "opening",
-        [AREA_ACCEPTING] = "accepting",
-        [AREA_RECEIVING] = "receiving",
-        [AREA_SENDING] = "sending",
-        [AREA_POLLING] = "polling",
-        [AREA_THREADS] = "threads",
-        [AREA_PATHS] = "paths"};
-    return names[area];
+    return function_names[function];
 }
+
+bool fault_function_is_of(fault_function function, const char *poller)
+{
+    bool is_poll = poller != NULL && strcmp(poller, "poll") == 0;
+    switch (function) {
+    case FAULT_epoll_create1:
+    case FAULT_epoll_ctl:
+    case FAULT_epoll_wait:
+        return !is_poll;
+    case FAULT_pipe2:
+    case FAULT_poll:
+        return is_poll;
+    default:
+        return true;
+    }
+}
+
+static const fault_function blocking[] = {
+    FAULT_accept4, FAULT_recv, FAULT_recvmsg, FAULT_send, FAULT_sendmsg};
+
+const struct fault_turns fault_blocking = {
+    .error = EAGAIN, .function_count = sizeof blocking / sizeof blocking[0], .functions = blocking};

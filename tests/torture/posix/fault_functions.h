@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Every function of the system that src/os calls and that can fail. The build reads this list too: each
 // name is wrapped by the linker, and check_imports.cmake holds the list against the objects of src/os.
-#ifndef TORTURE_FAULT_FUNCTIONS_H
-#define TORTURE_FAULT_FUNCTIONS_H
+#ifndef TORTURE_POSIX_FAULT_FUNCTIONS_H
+#define TORTURE_POSIX_FAULT_FUNCTIONS_H
 
 #define FAULT_FUNCTIONS(X)                                                                         \
     X(accept4)                                                                                     \
@@ -45,7 +45,7 @@
     X(write)
 
 #define FAULT_ENUMERATOR(name) FAULT_##name,
-enum fault_function { FAULT_FUNCTIONS(FAULT_ENUMERATOR) FAULT_FUNCTION_COUNT };
+enum { FAULT_FUNCTIONS(FAULT_ENUMERATOR) FAULT_FUNCTION_COUNT };
 #undef FAULT_ENUMERATOR
 
 #endif

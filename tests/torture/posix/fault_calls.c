@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The wrapped functions. The linker demands their names: __wrap_X is called for X, __real_X is X.
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,22 +14,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "torture/fault_layer.h"
-#include "torture/real_calls.h"
-
-#define DECLARE(result, name, parameters)                                                          \
-    result __real_##name parameters;                                                               \
-    result __wrap_##name parameters
+#include "torture/posix/wrapping.h"
 
 // A function that says -1 and sets errno, and of which nothing more is to be known.
 #define WRAP(name, parameters, arguments)                                                          \
     DECLARE(int, name, parameters);                                                                \
     int __wrap_##name parameters                                                                   \
     {                                                                                              \
-        return fault_strikes(FAULT_##name) ? -1 : __real_##name arguments;                         \
+        return strikes(FAULT_##name) ? -1 : __real_##name arguments;                               \
     }
 
 // A function of threads, which returns its error.
@@ -39,7 +31,7 @@
     DECLARE(int, name, parameters);                                                                \
     int __wrap_##name parameters                                                                   \
     {                                                                                              \
-        return fault_strikes(FAULT_##name) ? errno : __real_##name arguments;                      \
+        return strikes(FAULT_##name) ? errno : __real_##name arguments;                            \
     }
 
 WRAP(bind, (int a, const struct sockaddr *b, socklen_t c), (a, b, c))
@@ -72,7 +64,7 @@ DECLARE(int, close, (int descriptor));
 int __wrap_close(int descriptor)
 {
     int result = __real_close(descriptor);
-    return fault_strikes(FAULT_close) ? -1 : result;
+    return strikes(FAULT_close) ? -1 : result;
 }
 
 // Afterwards: the connection that waited is gone, and its error is what accept says.
@@ -81,7 +73,7 @@ int __wrap_accept4(int listener, struct sockaddr *address, socklen_t *size, int 
 {
     enum fault_way way = FAULT_INSTEAD;
     int error = 0;
-    if (!fault_strikes_how(FAULT_accept4, &way, &error)) {
+    if (!fault_strikes(FAULT_accept4, &way, &error)) {
         return __real_accept4(listener, address, size, flags);
     }
     if (way == FAULT_AFTER) {
@@ -101,7 +93,7 @@ int __wrap_connect(int descriptor, const struct sockaddr *address, socklen_t siz
 {
     enum fault_way way = FAULT_INSTEAD;
     int error = 0;
-    if (!fault_strikes_how(FAULT_connect, &way, &error)) {
+    if (!fault_strikes(FAULT_connect, &way, &error)) {
         return __real_connect(descriptor, address, size);
     }
     if (way == FAULT_AFTER && __real_connect(descriptor, address, size) != 0 &&
@@ -117,7 +109,7 @@ int __wrap_getsockopt(int descriptor, int level, int option, void *value, sockle
 {
     enum fault_way way = FAULT_INSTEAD;
     int error = 0;
-    if (!fault_strikes_how(FAULT_getsockopt, &way, &error)) {
+    if (!fault_strikes(FAULT_getsockopt, &way, &error)) {
         return __real_getsockopt(descriptor, level, option, value, size);
     }
     if (way == FAULT_VALUE && *size == sizeof error) {
@@ -139,7 +131,7 @@ int __wrap_getaddrinfo(
 {
     enum fault_way way = FAULT_INSTEAD;
     int failure = 0;
-    if (!fault_strikes_how(FAULT_getaddrinfo, &way, &failure)) {
+    if (!fault_strikes(FAULT_getaddrinfo, &way, &failure)) {
         return __real_getaddrinfo(name, service, wanted, found);
     }
     errno = failure == EAI_SYSTEM ? EMFILE : 0;
@@ -153,7 +145,7 @@ int __wrap_open(const char *path, int flags, ...)
     va_start(arguments, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    return fault_strikes(FAULT_open) ? -1 : __real_open(path, flags, mode);
+    return strikes(FAULT_open) ? -1 : __real_open(path, flags, mode);
 }
 
 // Of futex only the wait can fail in a way that is not our own mistake.
@@ -168,7 +160,7 @@ long __wrap_syscall(long number, ...)
     }
     va_end(arguments);
     bool is_wait = number == SYS_futex && (values[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    if (is_wait && fault_strikes(FAULT_syscall)) {
+    if (is_wait && strikes(FAULT_syscall)) {
         return -1;
     }
     return __real_syscall(number, values[0], values[1], values[2], values[3], values[4], values[5]);
@@ -177,13 +169,13 @@ long __wrap_syscall(long number, ...)
 DECLARE(ssize_t, read, (int descriptor, void *bytes, size_t size));
 ssize_t __wrap_read(int descriptor, void *bytes, size_t size)
 {
-    return fault_strikes(FAULT_read) ? -1 : __real_read(descriptor, bytes, size);
+    return strikes(FAULT_read) ? -1 : __real_read(descriptor, bytes, size);
 }
 
 DECLARE(ssize_t, write, (int descriptor, const void *bytes, size_t size));
 ssize_t __wrap_write(int descriptor, const void *bytes, size_t size)
 {
-    return fault_strikes(FAULT_write) ? -1 : __real_write(descriptor, bytes, size);
+    return strikes(FAULT_write) ? -1 : __real_write(descriptor, bytes, size);
 }
 
 static size_t cut(size_t size)
@@ -195,13 +187,13 @@ static size_t cut(size_t size)
 DECLARE(ssize_t, recv, (int descriptor, void *bytes, size_t size, int flags));
 ssize_t __wrap_recv(int descriptor, void *bytes, size_t size, int flags)
 {
-    return fault_strikes(FAULT_recv) ? -1 : __real_recv(descriptor, bytes, cut(size), flags);
+    return strikes(FAULT_recv) ? -1 : __real_recv(descriptor, bytes, cut(size), flags);
 }
 
 DECLARE(ssize_t, send, (int descriptor, const void *bytes, size_t size, int flags));
 ssize_t __wrap_send(int descriptor, const void *bytes, size_t size, int flags)
 {
-    return fault_strikes(FAULT_send) ? -1 : __real_send(descriptor, bytes, cut(size), flags);
+    return strikes(FAULT_send) ? -1 : __real_send(descriptor, bytes, cut(size), flags);
 }
 
 #define VECTORS_MAX 64
@@ -230,7 +222,7 @@ ssize_t __wrap_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
     struct iovec vectors[VECTORS_MAX];
     struct msghdr some = cut_message(message, vectors);
-    return fault_strikes(FAULT_recvmsg) ? -1 : __real_recvmsg(descriptor, &some, flags);
+    return strikes(FAULT_recvmsg) ? -1 : __real_recvmsg(descriptor, &some, flags);
 }
 
 DECLARE(ssize_t, sendmsg, (int descriptor, const struct msghdr *message, int flags));
@@ -238,118 +230,5 @@ ssize_t __wrap_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
     struct iovec vectors[VECTORS_MAX];
     struct msghdr some = cut_message(message, vectors);
-    return fault_strikes(FAULT_sendmsg) ? -1 : __real_sendmsg(descriptor, &some, flags);
-}
-
-static atomic_size_t live_block_count;
-
-DECLARE(void *, malloc, (size_t size));
-void *__wrap_malloc(size_t size)
-{
-    void *memory = fault_strikes(FAULT_malloc) ? NULL : __real_malloc(size);
-    if (memory != NULL) {
-        atomic_fetch_add(&live_block_count, 1);
-    }
-    return memory;
-}
-
-DECLARE(void, free, (void *memory));
-void __wrap_free(void *memory)
-{
-    if (memory != NULL) {
-        atomic_fetch_sub(&live_block_count, 1);
-    }
-    __real_free(memory);
-}
-
-size_t real_live_block_count(void)
-{
-    return atomic_load(&live_block_count);
-}
-
-static atomic_size_t library_thread_count;
-
-struct thread_start {
-    void *(*run)(void *argument);
-    void *argument;
-};
-
-static void *library_thread(void *argument)
-{
-    struct thread_start start = *(struct thread_start *)argument;
-    __real_free(argument);
-    void *result = start.run(start.argument);
-    atomic_fetch_sub(&library_thread_count, 1);
-    return result;
-}
-
-DECLARE(
-    int,
-    pthread_create,
-    (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument));
-int __wrap_pthread_create(
-    pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
-{
-    if (fault_strikes(FAULT_pthread_create)) {
-        return errno;
-    }
-    struct thread_start *start = __real_malloc(sizeof *start);
-    if (start == NULL) {
-        return EAGAIN;
-    }
-    *start = (struct thread_start){.run = run, .argument = argument};
-    atomic_fetch_add(&library_thread_count, 1);
-    int error = __real_pthread_create(thread, attributes, library_thread, start);
-    if (error != 0) {
-        atomic_fetch_sub(&library_thread_count, 1);
-        __real_free(start);
-    }
-    return error;
-}
-
-size_t real_library_thread_count(void)
-{
-    return atomic_load(&library_thread_count);
-}
-
-bool real_thread_start(pthread_t *thread, void *(*run)(void *argument), void *argument)
-{
-    return __real_pthread_create(thread, NULL, run, argument) == 0;
-}
-
-bool real_is_readable(int descriptor, int timeout_milliseconds)
-{
-    struct pollfd entry = {.fd = descriptor, .events = POLLIN};
-    return __real_poll(&entry, 1, timeout_milliseconds) == 1 && (entry.revents & POLLIN) != 0;
-}
-
-bool real_leave_dead_socket(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        return false;
-    }
-    strcpy(address.sun_path, path);
-    int descriptor = __real_socket(AF_UNIX, SOCK_STREAM, 0);
-    if (descriptor < 0) {
-        return false;
-    }
-    int result = __real_bind(descriptor, (const struct sockaddr *)&address, sizeof address);
-    (void)__real_close(descriptor);
-    return result == 0;
-}
-
-// The directory itself is one while it is read.
-size_t real_descriptor_count(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    if (directory == NULL) {
-        return 0;
-    }
-    size_t count = 0;
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
+    return strikes(FAULT_sendmsg) ? -1 : __real_sendmsg(descriptor, &some, flags);
 }
