@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -146,6 +147,17 @@ int __wrap_open(const char *path, int flags, ...)
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     return strikes(FAULT_open) ? -1 : __real_open(path, flags, mode);
+}
+
+// What is asked is a number of bytes, to be written to an int.
+DECLARE(int, ioctl, (int descriptor, unsigned long request, ...));
+int __wrap_ioctl(int descriptor, unsigned long request, ...)
+{
+    va_list arguments;
+    va_start(arguments, request);
+    int *value = va_arg(arguments, int *);
+    va_end(arguments);
+    return strikes(FAULT_ioctl) ? -1 : __real_ioctl(descriptor, request, value);
 }
 
 // Of futex only the wait can fail in a way that is not our own mistake.

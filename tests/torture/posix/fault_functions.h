@@ -21,6 +21,7 @@
     X(getpeername)                                                                                 \
     X(getsockname)                                                                                 \
     X(getsockopt)                                                                                  \
+    X(ioctl)                                                                                       \
     X(listen)                                                                                      \
     X(lstat)                                                                                       \
     X(malloc)                                                                                      \

@@ -204,6 +204,9 @@ static const struct fault_row table[] = {
     ROW(SENDING, shutdown, ENOTCONN, 0, BREAK, "the connection is gone"),
     ROW(SENDING, shutdown, ENOBUFS, 0, BREAK, "no memory, on BSDs"),
 
+    ROW(SENDING, ioctl, ENOTTY, INVISIBLE, BREAK, "a sandbox without the question"),
+    ROW(SENDING, ioctl, EINVAL, INVISIBLE, BREAK, "a kernel without the question"),
+    ROW(SENDING, ioctl, EPERM, INVISIBLE, BREAK, "forbidden by a filter"),
 
     ROW(SENDING, close, EINTR, INVISIBLE, BREAK, "a signal; the descriptor is gone all the same"),
     ROW(SENDING, close, EIO, INVISIBLE, BREAK, "a disk that is broken, under the lock file"),
