@@ -28,7 +28,7 @@ def run(*command: str, **environment: str) -> str:
 
 def needs_library(program: pathlib.Path, is_windows: bool) -> bool:
     if is_windows:
-        return "DLL Name: tofu.dll" in run("x86_64-w64-mingw32-objdump", "-p", str(program))
+        return "DLL Name: tofu-" in run("x86_64-w64-mingw32-objdump", "-p", str(program))
     return "libtofu.so" in run("readelf", "-d", str(program))
 
 
