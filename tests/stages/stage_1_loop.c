@@ -11,6 +11,28 @@
 #define WAITS 10
 #define OPENS 50
 
+// What half of all returns may be late by: ten milliseconds beside a tick, which is 16 ms where it is longest.
+// A busy machine delays some of them, and not half; what delays half of them is the poller.
+#define LATE_MOSTLY (26 * TF_MILLISECOND)
+
+// What none may be late by. The poller of Windows looks after a second by itself if a wake-up cannot be sent, so
+// a wake-up that is lost must show before; and a machine that is busy delays by a tenth of this.
+#define LATE_EVER (TF_SECOND / 2)
+
+// Prints the times, which are sorted then, and judges what is beyond `due_ns`.
+static void judge(
+    const struct fixture *fixture,
+    const char *what,
+    uint64_t *times_ns,
+    size_t count,
+    uint64_t due_ns)
+{
+    figures_print_times(fixture->poller.ops->name, what, times_ns, count);
+    assert_true(times_ns[0] >= due_ns);
+    assert_true(times_ns[count / 2] < due_ns + LATE_MOSTLY);
+    assert_true(times_ns[count - 1] < due_ns + LATE_EVER);
+}
+
 // A waker that waits for its turn, then notes the time and wakes.
 struct waker {
     struct tf_thread thread;
@@ -55,12 +77,11 @@ static void a_thread_wakes_a_blocked_wait(void **state)
         uint64_t woken_ns = atomic_load(&waker.woken_ns);
         assert_true(woken_ns != 0);
         times_ns[i] = now_ns - woken_ns;
-        assert_true(times_ns[i] < LATENESS_MAX);
         atomic_store(&waker.woken_ns, 0);
     }
 
     tf_thread_join(&waker.thread);
-    figures_print_times(fixture->poller.ops->name, "from wake to return", times_ns, WAKES);
+    judge(fixture, "from wake to return", times_ns, WAKES, 0);
 }
 
 static void a_wait_of_fifty_milliseconds_takes_fifty(void **state)
@@ -72,10 +93,8 @@ static void a_wait_of_fifty_milliseconds_takes_fifty(void **state)
         uint64_t start_ns = tf_clock_now();
         assert_int_equal(wait_once(fixture, 50 * TF_MILLISECOND, &event, 1), 0);
         times_ns[i] = tf_clock_now() - start_ns;
-        assert_true(times_ns[i] >= 50 * TF_MILLISECOND);
-        assert_true(times_ns[i] < 50 * TF_MILLISECOND + LATENESS_MAX);
     }
-    figures_print_times(fixture->poller.ops->name, "a wait of 50 ms", times_ns, WAITS);
+    judge(fixture, "a wait of 50 ms", times_ns, WAITS, 50 * TF_MILLISECOND);
 }
 
 static void open_wake_wait_and_close(struct fixture *fixture)

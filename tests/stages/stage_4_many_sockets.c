@@ -7,19 +7,29 @@
 #include "os/thread.h"
 #include "stages/figures.h"
 #include "support/machine.h"
+#include "unit/random.h"
 
 #define CYCLES        10000
 #define CYCLES_WARM   200
 #define RACES         1000
 #define ARMED_SOCKETS 1500
+#define MANY          100
 
-// A fixed scramble of 0 to 99: 37 has no divisor in common with 100, so each index comes once.
-static uint32_t scrambled(uint32_t i)
+// Puts 0 to 99 into an order that is another one in each run, unless TOFU_SEED says which.
+static void shuffle(uint32_t order[MANY])
 {
-    return i * 37 % 100;
+    const char *text = getenv("TOFU_SEED");
+    struct random_source source = {text == NULL ? machine_now() : strtoull(text, NULL, 10)};
+    print_message("TOFU_SEED=%" PRIu64 " repeats this\n", source.state);
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint32_t place = (uint32_t)random_below(&source, i + 1);
+        order[i] = order[place];
+        order[place] = i;
+    }
 }
 
-static void expect_exactly_the_ready_ones(struct fixture *fixture, uint32_t first_ready)
+static void expect_exactly_the_ready_ones(
+    struct fixture *fixture, const uint32_t order[MANY], uint32_t first_ready)
 {
     struct tf_poll_event events[CAPACITY_MAX];
     memset(fixture->event_counts, 0, sizeof fixture->event_counts);
@@ -29,22 +39,24 @@ static void expect_exactly_the_ready_ones(struct fixture *fixture, uint32_t firs
             fixture->event_counts[events[j].token]++;
         }
     }
-    for (uint32_t i = 0; i < 100; i++) {
-        const struct tf_watch *watch = &fixture->watches[scrambled(i)];
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct tf_watch *watch = &fixture->watches[order[i]];
         bool was_reported = fixture->event_counts[watch->token] != 0;
         assert_int_equal(was_reported, i >= first_ready);
     }
 }
 
-// Fifty are forgotten, twenty-five changed to what always holds, and twenty-five have bytes to receive: so
+// Fifty, anywhere among them, are forgotten, twenty-five changed to what always holds, and twenty-five have bytes to receive: so
 // the last fifty are reported, and no other.
 static void forgetting_and_changing_some_leaves_the_others(void **state)
 {
     struct fixture *fixture = *state;
-    watch_many(fixture, 100, TF_POLL_READ);
+    uint32_t order[MANY] = {0};
+    shuffle(order);
+    watch_many(fixture, MANY, TF_POLL_READ);
     assert_int_equal(count_events(fixture, QUIET), 0);
-    for (uint32_t i = 0; i < 100; i++) {
-        uint32_t index = scrambled(i);
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint32_t index = order[i];
         if (i < 50) {
             forget(fixture, &fixture->watches[index]);
         } else if (i < 75) {
@@ -56,7 +68,7 @@ static void forgetting_and_changing_some_leaves_the_others(void **state)
         }
     }
 
-    expect_exactly_the_ready_ones(fixture, 50);
+    expect_exactly_the_ready_ones(fixture, order, 50);
 }
 
 // An allocator that knows how much is out.
