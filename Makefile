@@ -82,6 +82,7 @@ check: bootstrap
 	@scripts/check_rules.py --self-test
 	@scripts/check_rules.py
 	@scripts/compare_cases.py --self-test
+	@scripts/count_skips.py --self-test
 
 format: bootstrap
 	@scripts/format
