@@ -163,7 +163,10 @@ def a_server_that_goes_or_says_bye_ends_the_pings_with_1(context: Context) -> No
             pass
 
     contains(ping_against(context, go, "--count=9", code=1).err, "lost the connection to tcp://")
-    contains(ping_against(context, say_bye, "--count=9", code=1).err, "said Bye")
+    result = ping_against(context, say_bye, "--count=9", code=1)
+    contains(result.err, "said Bye")
+    summary = result.out.splitlines()[-1].split(": ")[1].split(" ")
+    assert (summary[2], summary[0]) == ("0", summary[4]), summary
 
 
 @case
@@ -184,6 +187,72 @@ def sigint_and_sigterm_end_the_pings_with_a_summary(context: Context) -> None:
         equal((process.returncode, err), (0, b""))
         contains(out.decode().splitlines()[-1], " answered, 0 lost; min")
     server.end_well(len(context.stop_signals))
+
+
+def stopped_against(
+    context: Context, serve: Callable[[RawPeer, Callable[[], None]], None], number: int, code: int
+) -> list[str]:
+    """Stops pings when the server says so; returns the lines they printed."""
+    with listening_socket() as (listener, address):
+        process = subprocess.Popen(
+            [*context.command, "ping", address, "--interval=1"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+        def accept() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                peer = RawPeer(connection)
+                peer.send(Frame(HELLO_RESPONSE, peer.receive().id))
+                serve(peer, lambda: process.send_signal(number))
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        out, err = process.communicate(timeout=DEADLINE_S)
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+    check_sanitizers(err.decode())
+    equal((process.returncode, err), (code, b""))
+    return out.decode().splitlines()
+
+
+@case
+def pings_on_their_way_at_the_end_may_still_be_answered(context: Context) -> None:
+    def serve(peer: RawPeer, stop: Callable[[], None]) -> None:
+        kept = [peer.receive() for _ in range(5)]
+        stop()
+        while (frame := peer.receive()).opcode != BYE_REQUEST:
+            kept.append(frame)
+        peer.send(*(frame._replace(opcode=RESPONSE) for frame in kept))
+        peer.send(frame._replace(opcode=BYE_RESPONSE))
+        sent.append(len(kept))
+
+    for number in context.stop_signals:
+        sent: list[int] = []
+        lines = stopped_against(context, serve, number, code=0)
+
+        contains(lines[-1], f"{sent[0]} sent, {sent[0]} answered, 0 lost; min")
+
+
+@case
+def pings_without_an_answer_at_the_end_are_lost(context: Context) -> None:
+    def serve(peer: RawPeer, stop: Callable[[], None]) -> None:
+        peer.send(peer.receive()._replace(opcode=RESPONSE))
+        count = 1
+        while (frame := peer.receive()).opcode != BYE_REQUEST:
+            count += 1
+            if count == 5:
+                stop()
+        peer.send(frame._replace(opcode=BYE_RESPONSE))
+        sent.append(count)
+
+    for number in context.stop_signals:
+        sent: list[int] = []
+        lines = stopped_against(context, serve, number, code=1)
+
+        contains(lines[-1], f"{sent[0]} sent, 1 answered, {sent[0] - 1} lost; min")
+        equal(lines[1:-1], [f"64 bytes, ping {ping}: lost" for ping in range(2, sent[0] + 1)])
 
 
 @case
@@ -212,8 +281,11 @@ def a_receiver_is_no_echo_server(context: Context) -> None:
     folder.mkdir()
     server = context.serve("--listen", "tcp://127.0.0.1:0", str(folder), command="receive")
 
-    contains(context.run("ping", server.addresses[0], code=1).err, "is no echo server")
+    result = context.run("ping", server.addresses[0], code=1)
 
+    contains(result.err, "is no echo server")
+    # What was answered with something else was not answered.
+    contains(result.out, "1 sent, 0 answered, 1 lost")
     equal(server.end().code, 0)
 
 

@@ -137,7 +137,8 @@ static void say_bye(struct client *client)
     tofu_engine_put(client->engine, &message);
 }
 
-bool client_leave(struct client *client, uint64_t timeout_ns)
+bool client_leave(
+    struct client *client, uint64_t timeout_ns, client_last_words on_message, void *context)
 {
     uint64_t start_ns = clock_now_ns();
     uint64_t spent_ns = 0;
@@ -148,6 +149,9 @@ bool client_leave(struct client *client, uint64_t timeout_ns)
     while (status == TOFU_OK && !client->has_ended && spent_ns < timeout_ns) {
         struct tofu_message *message = NULL;
         status = client_wait(client, timeout_ns - spent_ns, &message);
+        if (message != NULL && on_message != NULL) {
+            on_message(context, message);
+        }
         tofu_engine_put(client->engine, &message);
         spent_ns = clock_now_ns() - start_ns;
     }

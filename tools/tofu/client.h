@@ -46,8 +46,12 @@ TOFU_NODISCARD enum tofu_status client_get(
 TOFU_NODISCARD enum tofu_status client_wait(
     struct client *client, uint64_t timeout_ns, struct tofu_message **message);
 
-/// Says Bye and waits until the channel has ended. Returns whether that was in good order; complains if
-/// not.
-bool client_leave(struct client *client, uint64_t timeout_ns);
+/// Called for what the server says while we leave: its answers to what is on its way. Borrows the message.
+typedef void (*client_last_words)(void *context, struct tofu_message *message);
+
+/// Says Bye and waits until the channel has ended. What is said before that goes to `on_message`, which may
+/// be NULL. Returns whether the end was in good order; complains if not.
+bool client_leave(
+    struct client *client, uint64_t timeout_ns, client_last_words on_message, void *context);
 
 #endif

@@ -180,8 +180,11 @@ static enum exit_code ping(struct client *client, struct ping_options *options)
     run->on_outcome = print_outcome;
     run->context = options;
     code = ping_run_perform(run);
-    if (!client->has_ended && !client_leave(client, LEAVE_NS) && code == EXIT_CODE_OK) {
-        code = EXIT_CODE_FAILED;
+    bool has_left =
+        client->has_ended || client_leave(client, LEAVE_NS, ping_run_take_last_words, run);
+    enum exit_code finish = ping_run_finish(run);
+    if (code == EXIT_CODE_OK) {
+        code = has_left ? finish : EXIT_CODE_FAILED;
     }
     print_summary(run, options->is_json);
     free(run);

@@ -186,7 +186,7 @@ static enum exit_code send_files(
         return code;
     }
     if (!is_receiver(client, &hello)) {
-        (void)client_leave(client, LEAVE_NS);
+        (void)client_leave(client, LEAVE_NS, NULL, NULL);
         return EXIT_CODE_FAILED;
     }
     struct sender sender = {
@@ -198,7 +198,7 @@ static enum exit_code send_files(
     code = sender_perform(&sender);
     progress_close(&sender.progress);
     bool may_leave = !sender.is_over || client->is_told_to_leave;
-    if (may_leave && !client_leave(client, LEAVE_NS) && code == EXIT_CODE_OK) {
+    if (may_leave && !client_leave(client, LEAVE_NS, NULL, NULL) && code == EXIT_CODE_OK) {
         code = EXIT_CODE_FAILED;
     }
     if (options->is_json) {

@@ -133,7 +133,8 @@ static enum exit_code run(struct client *client, const struct stats_options *opt
         code = EXIT_CODE_FAILED;
     }
     tofu_engine_put(client->engine, &answer);
-    if (!client->has_ended && !client_leave(client, timeout_ns) && code == EXIT_CODE_OK) {
+    if (!client->has_ended && !client_leave(client, timeout_ns, NULL, NULL) &&
+        code == EXIT_CODE_OK) {
         code = EXIT_CODE_FAILED;
     }
     return code;

@@ -156,18 +156,39 @@ enum exit_code ping_run_perform(struct ping_run *run)
     if (run->body != NULL) {
         status = ping_until_settled(run);
     }
-    free(run->body);
-    run->body = NULL;
     if (status != TOFU_OK) {
         complain("the pings have to end: %s", tofu_status_text(status));
+        run->has_failed = true;
         return EXIT_CODE_SYSTEM;
     }
+    run->is_cut_short = run->client->has_ended || run->client->is_told_to_leave;
     if (run->client->has_ended) {
         complain("lost the connection to %s: %s", run->client->address, run->client->closing.why);
     } else if (run->client->is_told_to_leave) {
         complain("%s said Bye", run->client->address);
     }
-    bool is_fine = !run->has_failed && run->lost == 0 && !run->client->has_ended &&
-                   !run->client->is_told_to_leave;
+    return EXIT_CODE_OK;
+}
+
+void ping_run_take_last_words(void *context, struct tofu_message *message)
+{
+    struct ping_run *run = context;
+    // After a wrong answer, nothing that comes from there is an answer any more.
+    if (!run->has_failed) {
+        take_answer(run, message);
+        settle(run);
+    }
+}
+
+enum exit_code ping_run_finish(struct ping_run *run)
+{
+    for (; run->settled < run->sent; run->settled++) {
+        if (*sent_at(run, run->settled) != 0) {
+            note_lost(run, run->settled);
+        }
+    }
+    free(run->body);
+    run->body = NULL;
+    bool is_fine = !run->has_failed && !run->is_cut_short && run->lost == 0;
     return is_fine ? EXIT_CODE_OK : EXIT_CODE_FAILED;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pings to an echo server: one Request after the other, in even intervals, whether the last one was
-// answered or not. A ping without an answer in time is lost, even if the answer comes later.
+// answered or not. A ping without an answer in time is lost, even if the answer comes later. Those that are
+// on their way when the pings end have time until the good-byes are said.
 #ifndef TOOL_PING_RUN_H
 #define TOOL_PING_RUN_H
 
@@ -39,11 +40,19 @@ struct ping_run {
     uint64_t lost;
     uint64_t min_ns;
     struct histogram times;
-    bool has_failed; // an answer was wrong, or the connection was lost
+    bool is_cut_short; // the server went, or said Bye
+    bool has_failed;   // an answer was wrong, or the system refused something
 };
 
 /// Pings until all are settled, the group is updated, or the connection ends. Complains about what goes
 /// wrong. The caller has filled in client, plan, on_outcome and context; the rest is 0.
 enum exit_code ping_run_perform(struct ping_run *run);
+
+/// Takes what the server still says while the client leaves; `context` is the run.
+void ping_run_take_last_words(void *context, struct tofu_message *message);
+
+/// Settles the pings that were still on their way: they are lost. Returns EXIT_CODE_OK if none was, and
+/// nothing went wrong.
+enum exit_code ping_run_finish(struct ping_run *run);
 
 #endif
