@@ -38,6 +38,7 @@ static void the_lock_file_of_a_starter_that_crashed_is_no_obstacle(void **state)
     struct tf_listener listener;
     int error = 0;
     file_make(fixture->lock, "");
+    assert_int_equal(chmod(fixture->lock, 0400), 0);
 
     assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
 
@@ -45,7 +46,46 @@ static void the_lock_file_of_a_starter_that_crashed_is_no_obstacle(void **state)
     tf_listener_close(&listener);
 }
 
-// Somebody's data under that name: good enough to lock, not ours to remove.
+// Somebody's file that happens to have the name and nothing in it yet: good enough to lock, not ours to
+// remove.
+static void an_empty_file_that_was_not_made_for_a_lock_is_kept(void **state)
+{
+    static const mode_t modes[] = {0644, 0600, 0660, 0444, 0700, 0500};
+    struct fixture *fixture = *state;
+    file_make(fixture->lock, "");
+    ino_t inode = look(fixture->lock).st_ino;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        struct tf_listener listener;
+        int error = 0;
+        assert_int_equal(chmod(fixture->lock, modes[i]), 0);
+
+        assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+
+        assert_int_equal(look(fixture->lock).st_ino, inode);
+        assert_int_equal(look(fixture->lock).st_mode & 07777, modes[i]);
+        tf_listener_close(&listener);
+    }
+}
+
+static void whatever_the_umask_the_lock_goes_after_use(void **state)
+{
+    static const mode_t masks[] = {0, 022, 077, 0177, 0377, 0777};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
+        struct tf_listener listener;
+        int error = 0;
+        mode_t before = umask(masks[i]);
+
+        enum tofu_status status = listen_once(fixture, &listener, &error);
+
+        (void)umask(before);
+        assert_int_equal(status, TOFU_OK);
+        assert_false(exists(fixture->lock));
+        tf_listener_close(&listener);
+    }
+}
+
+// Somebody's data under that name.
 static void a_lock_file_with_content_is_kept(void **state)
 {
     struct fixture *fixture = *state;
@@ -223,6 +263,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_starter_does_not_wait_for_another_one),
         CASE(the_lock_file_of_a_starter_that_crashed_is_no_obstacle),
+        CASE(an_empty_file_that_was_not_made_for_a_lock_is_kept),
+        CASE(whatever_the_umask_the_lock_goes_after_use),
         CASE(a_lock_file_with_content_is_kept),
         CASE(a_link_in_place_of_the_lock_is_not_followed),
         CASE(a_named_pipe_in_place_of_the_lock_stops_nobody),

@@ -299,7 +299,7 @@ static int hold_lock_until_killed(void *argument, int tell)
     const struct place *place = argument;
     char lock[TOFU_PATH_BYTES_MAX + 8];
     (void)snprintf(lock, sizeof lock, "%s.lock", place->path);
-    int descriptor = open(lock, O_CREAT | O_RDONLY | O_CLOEXEC, 0600);
+    int descriptor = open(lock, O_CREAT | O_RDONLY | O_CLOEXEC, 0400);
     (void)write(tell, "held\n", 5);
     return descriptor >= 0 ? 0 : 1;
 }
@@ -322,6 +322,26 @@ static void a_lock_file_of_a_crashed_starter_keeps_nobody_away(void **state)
     side_put(&link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
     assert_int_equal(names_in(link), 1); // The path, and no lock any more.
     assert_true(S_ISSOCK(stat_of(place.path).st_mode));
+}
+
+// A user's own file that happens to have the lock's name, and nothing in it, is none that we may remove.
+static void an_empty_file_with_the_name_of_the_lock_is_kept(void **state)
+{
+    struct link_fixture *link = *state;
+    struct place place = place_named(link, "path");
+    struct place lock = place_named(link, "path.lock");
+    int descriptor = open(lock.path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    assert_true(descriptor >= 0);
+    open_server(link);
+
+    side_post(&link->server, side_welcome(&link->server, place.address));
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
+    link_close_engine(link, link->server.engine);
+
+    assert_int_equal(names_in(link), 1);
+    assert_true(S_ISREG(stat_of(lock.path).st_mode));
+    assert_int_equal(unlink(lock.path), 0);
+    (void)close(descriptor);
 }
 
 static void a_name_without_a_path_leaves_nothing_and_is_refused_twice(void **state)
@@ -352,6 +372,7 @@ int main(void)
         LINK_TEST(a_path_that_is_too_long_is_an_invalid_address),
         LINK_TEST(of_many_starters_exactly_one_gets_the_path),
         LINK_TEST(a_lock_file_of_a_crashed_starter_keeps_nobody_away),
+        LINK_TEST(an_empty_file_with_the_name_of_the_lock_is_kept),
         LINK_TEST(a_name_without_a_path_leaves_nothing_and_is_refused_twice),
     };
     return LINK_RUN(tests, LINK_UDS);

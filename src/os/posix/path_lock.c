@@ -6,7 +6,9 @@
 // locked file, and begins again if not; and the name is removed only by who holds the lock. While a
 // lock is held its name therefore stays.
 //
-// A crash leaves the file behind, unlocked; the next starter locks it as it is.
+// A crash leaves the file behind, unlocked; the next starter locks it as it is. Somebody's own file may have
+// the name by chance; it serves as well, but is not removed. A lock is told from it by what we make it:
+// empty, and for nobody to write to, so that there is nothing in it to be lost.
 #include "os/posix/path_lock.h"
 
 #include <errno.h>
@@ -18,6 +20,9 @@
 
 #include "base/assert.h"
 
+// Reading is what opening needs. Whatever the umask takes away, nobody may write to it.
+#define TF_LOCK_MODE 0400
+
 // How often the file may vanish between its opening and its locking before we call it occupied.
 #define TF_PATH_LOCK_ATTEMPTS_MAX 16
 
@@ -27,7 +32,8 @@ static int lock_file_open(const char *path)
 {
     int descriptor = -1;
     do {
-        descriptor = open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        descriptor =
+            open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, TF_LOCK_MODE);
     } while (descriptor < 0 && errno == EINTR);
     return descriptor;
 }
@@ -39,6 +45,12 @@ static int lock_file_take(int descriptor)
         result = flock(descriptor, LOCK_EX | LOCK_NB);
     } while (result != 0 && errno == EINTR);
     return result == 0 ? 0 : errno;
+}
+
+// Says whether a file of ours was made to be a lock.
+static bool file_is_lock(const struct stat *file)
+{
+    return file->st_size == 0 && (file->st_mode & 07777 & ~(mode_t)TF_LOCK_MODE) == 0;
 }
 
 // Takes the lock of the file that has the name now. Returns 0 and the open descriptor, ESTALE if the
@@ -69,7 +81,7 @@ static int lock_attempt(struct tf_path_lock *lock)
         goto close_descriptor;
     }
     lock->descriptor = descriptor;
-    lock->is_removable = locked.st_size == 0;
+    lock->is_removable = file_is_lock(&locked);
     return 0;
 
 close_descriptor:

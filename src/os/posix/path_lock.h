@@ -11,7 +11,7 @@
 
 struct tf_path_lock {
     int descriptor;
-    bool is_removable; ///< the file holds nothing: it is a lock and no more
+    bool is_removable; ///< the file was made to be a lock, and is nobody's data
     char path[TOFU_PATH_BYTES_MAX + sizeof TF_PATH_LOCK_SUFFIX];
 };
 
@@ -19,7 +19,7 @@ struct tf_path_lock {
 /// somebody else has it, EPERM if what is there is no file of ours.
 int tf_path_lock_open(struct tf_path_lock *lock, const char *path);
 
-/// Removes the lock file and lets go of the lock.
+/// Removes the lock file, if it was made for that, and lets go of the lock.
 void tf_path_lock_close(struct tf_path_lock *lock);
 
 #endif
