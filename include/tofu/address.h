@@ -3,8 +3,9 @@
 //
 // Two forms are read: `tcp|HOST|PORT` and `uds|PATH`, which travel on the wire, and the URLs
 // `tcp://HOST:PORT` (IPv6 hosts in brackets) and `uds://PATH`, which are rewritten to the first.
-// A leading `@` in PATH names Linux's abstract namespace; elsewhere it is a character like any other. Texts
-// are UTF-8, paths on Windows too.
+// A leading `@` in PATH names Linux's abstract namespace; elsewhere it is a character like any other. A
+// relative PATH starts from the working directory that the process has when the engine connects or begins
+// to listen. Texts are UTF-8, paths on Windows too.
 #ifndef TOFU_ADDRESS_H
 #define TOFU_ADDRESS_H
 

@@ -61,8 +61,8 @@ struct tf_listener {
     struct tofu_address address; ///< the real one: port as chosen by the system
     uint64_t path_device;        ///< of the Unix path that is ours to remove
     uint64_t path_inode;         ///< 0: there is none
-    intptr_t
-        reserve; ///< descriptor given up to refuse one connection when all are in use; -1: none
+    intptr_t path_folder;        ///< POSIX: what that path starts from, see unix_path.h
+    intptr_t reserve;            ///< descriptor for when all others are in use; -1: none
 };
 
 /// Opens a listening socket with the system's largest backlog. `mode`: permissions of a Unix path.

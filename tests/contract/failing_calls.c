@@ -68,8 +68,13 @@ INTERPOSE(
 INTERPOSE(ssize_t, read, -1, (int fd, void *data, size_t size), (fd, data, size))
 INTERPOSE(ssize_t, write, -1, (int fd, const void *data, size_t size), (fd, data, size))
 INTERPOSE(int, flock, -1, (int fd, int operation), (fd, operation))
-INTERPOSE(int, lstat, -1, (const char *path, struct stat *file), (path, file))
 INTERPOSE(int, fstat, -1, (int fd, struct stat *file), (fd, file))
+INTERPOSE(
+    int,
+    fstatat,
+    -1,
+    (int folder, const char *path, struct stat *file, int flags),
+    (folder, path, file, flags))
 INTERPOSE(
     int, fchmodat, -1, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags))
 INTERPOSE(void *, malloc, NULL, (size_t size), (size))

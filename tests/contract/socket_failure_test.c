@@ -351,13 +351,13 @@ static void a_lock_file_that_vanishes_is_opened_again_but_not_for_ever(void **st
     struct tf_listener listener;
     int error = 0;
     uint32_t before = open_descriptors();
-    plan_failure("lstat", ENOENT, 0, 3);
+    plan_failure("fstatat", ENOENT, 0, 3);
     enum tofu_status status = tf_listener_open(&listener, &address, CONTRACT_MODE, &error);
     assert_int_equal(plan_end(), 3);
     assert_int_equal(status, TOFU_OK);
     tf_listener_close(&listener);
 
-    plan_failure("lstat", ENOENT, 0, FOR_EVER);
+    plan_failure("fstatat", ENOENT, 0, FOR_EVER);
     status = tf_listener_open(&listener, &address, CONTRACT_MODE, &error);
 
     assert_in_range(plan_end(), 4, 1000);

@@ -281,6 +281,38 @@ static void at_close_the_socket_of_a_successor_stays(void **state)
     assert_false(exists(fixture->address.path));
 }
 
+// The working directory is the whole process's, and a daemon changes it once it has started.
+static void a_relative_path_is_removed_where_it_was_made(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tofu_address elsewhere = contract_address(&fixture->link, "elsewhere");
+    struct tofu_address same_name = contract_address(&fixture->link, "elsewhere/path");
+    struct tf_listener listener;
+    int error = 0;
+    char *start = getcwd(NULL, 0);
+    assert_non_null(start);
+    size_t before = machine_descriptor_count();
+    struct tofu_address absolute = fixture->address;
+    (void)snprintf(fixture->address.path, sizeof fixture->address.path, "path");
+    assert_int_equal(mkdir(elsewhere.path, 0700), 0);
+    assert_int_equal(chdir(fixture->link.directory), 0);
+    assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+    assert_string_equal(listener.address.path, "path");
+    // The same file under the same name in another folder: told from ours by nothing but the folder.
+    assert_int_equal(link(absolute.path, same_name.path), 0);
+    assert_int_equal(chdir(elsewhere.path), 0);
+
+    tf_listener_close(&listener);
+
+    assert_int_equal(chdir(start), 0);
+    free(start);
+    assert_false(exists(absolute.path));
+    assert_true(exists(same_name.path));
+    assert_int_equal(machine_descriptor_count(), before);
+    assert_int_equal(unlink(same_name.path), 0);
+    assert_int_equal(rmdir(elsewhere.path), 0);
+}
+
 static void at_close_a_path_that_is_gone_is_no_trouble(void **state)
 {
     struct fixture *fixture = *state;
@@ -413,7 +445,8 @@ static void only_a_socket_is_given_permissions(void **state)
     file_make(fixture->address.path, "years of work");
     assert_int_equal(chmod(fixture->address.path, 0600), 0);
 
-    assert_int_equal(tf_native_path_set_mode(fixture->address.path, 0666, &file), EADDRINUSE);
+    assert_int_equal(
+        tf_native_path_set_mode(AT_FDCWD, fixture->address.path, 0666, &file), EADDRINUSE);
 
     assert_int_equal(look(fixture->address.path).st_mode & 07777, 0600);
     assert_int_equal(file.st_ino, 0);
@@ -422,11 +455,11 @@ static void only_a_socket_is_given_permissions(void **state)
     dead_socket_make(fixture, fixture->address.path);
     mode_t before = look(fixture->address.path).st_mode;
     assert_int_equal(symlink(fixture->address.path, link.path), 0);
-    assert_int_equal(tf_native_path_set_mode(link.path, 0666, &file), EADDRINUSE);
+    assert_int_equal(tf_native_path_set_mode(AT_FDCWD, link.path, 0666, &file), EADDRINUSE);
     assert_int_equal(look(fixture->address.path).st_mode, before);
     assert_int_equal(unlink(link.path), 0);
 
-    assert_int_equal(tf_native_path_set_mode(fixture->address.path, 0640, &file), 0);
+    assert_int_equal(tf_native_path_set_mode(AT_FDCWD, fixture->address.path, 0640, &file), 0);
     assert_int_equal(look(fixture->address.path).st_mode & 07777, 0640);
     assert_int_equal(file.st_ino, look(fixture->address.path).st_ino);
 }
@@ -454,6 +487,7 @@ int main(void)
         CASE(the_path_has_the_permissions_asked_for_whatever_the_umask),
         CASE(at_close_another_file_in_its_place_stays),
         CASE(at_close_the_socket_of_a_successor_stays),
+        CASE(a_relative_path_is_removed_where_it_was_made),
         CASE(at_close_a_path_that_is_gone_is_no_trouble),
         CASE(the_longest_path_works_to_its_last_byte),
         CASE(a_path_that_is_too_long_is_no_address),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -223,6 +224,27 @@ static void a_path_that_has_become_anothers_stays_at_the_end(void **state)
     (void)close(usurper);
 }
 
+// The program changes its working directory, which a relative path of ours began with.
+static void a_relative_path_goes_with_its_listener_wherever_the_program_has_gone(void **state)
+{
+    struct link_fixture *link = *state;
+    open_server(link);
+    struct place place = place_named(link, "path");
+    char *start = getcwd(NULL, 0);
+    assert_non_null(start);
+    assert_int_equal(chdir(link->directory), 0);
+    side_post(&link->server, side_welcome(&link->server, "uds|path"));
+    side_put(&link->server, side_expect_notice(&link->server, TOFU_WELCOME_RESPONSE, TOFU_OK));
+    assert_int_equal(chdir("/"), 0);
+
+    raw_close(raw_connect(place.address));
+    link_close_engine(link, link->server.engine);
+
+    assert_int_equal(names_in(link), 0);
+    assert_int_equal(chdir(start), 0);
+    free(start);
+}
+
 static void a_path_that_is_too_long_is_an_invalid_address(void **state)
 {
     struct link_fixture *link = *state;
@@ -369,6 +391,7 @@ int main(void)
         LINK_TEST(a_dead_socket_of_another_user_is_not_touched),
         LINK_TEST(a_dead_socket_is_replaced_and_goes_with_its_listener),
         LINK_TEST(a_path_that_has_become_anothers_stays_at_the_end),
+        LINK_TEST(a_relative_path_goes_with_its_listener_wherever_the_program_has_gone),
         LINK_TEST(a_path_that_is_too_long_is_an_invalid_address),
         LINK_TEST(of_many_starters_exactly_one_gets_the_path),
         LINK_TEST(a_lock_file_of_a_crashed_starter_keeps_nobody_away),

@@ -34,7 +34,7 @@ bool sweep_open(void)
     return machine_make_directory(directory, sizeof directory);
 }
 
-// A failure of unlink leaves paths behind, as it should.
+// A failure of unlinkat leaves paths behind, as it should.
 void sweep_close(void)
 {
     machine_remove_directory(directory);

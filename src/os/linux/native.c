@@ -49,13 +49,22 @@ static int descriptor_set_mode(int descriptor, mode_t mode)
     return fchmodat(AT_FDCWD, path, mode, 0) == 0 ? 0 : errno;
 }
 
-// A descriptor of the path itself stays with the file, so what is looked at is what is changed, whatever
-// somebody puts in its place meanwhile.
-int tf_native_path_set_mode(const char *path, mode_t mode, struct stat *file_out)
+int tf_native_working_folder(void)
 {
     int descriptor = -1;
     do {
-        descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        descriptor = openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    } while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
+// A descriptor of the path itself stays with the file, so what is looked at is what is changed, whatever
+// somebody puts in its place meanwhile.
+int tf_native_path_set_mode(int folder, const char *path, mode_t mode, struct stat *file_out)
+{
+    int descriptor = -1;
+    do {
+        descriptor = openat(folder, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     } while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0) {
         return errno;

@@ -117,6 +117,32 @@ static int abstract_listen(int descriptor, const char *path)
     return 0;
 }
 
+static void folder_close(int folder)
+{
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+}
+
+// The folder is open until the close removes the path.
+static int path_listen(int descriptor, mode_t mode, struct tf_listener *made)
+{
+    const char *path = made->address.path;
+    int folder = -1;
+    int error = tf_unix_path_folder(path, &folder);
+    if (error != 0) {
+        return error;
+    }
+    error =
+        tf_unix_path_listen(descriptor, folder, path, mode, &made->path_device, &made->path_inode);
+    if (error != 0) {
+        folder_close(folder);
+        return error;
+    }
+    made->path_folder = folder;
+    return 0;
+}
+
 static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mode, int *error_out)
 {
     const char *path = made->address.path;
@@ -129,8 +155,7 @@ static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mo
     if (tf_native_path_is_abstract(path)) {
         error = abstract_listen(descriptor, path);
     } else {
-        error = tf_unix_path_listen(
-            descriptor, path, (mode_t)(mode & 0777), &made->path_device, &made->path_inode);
+        error = path_listen(descriptor, (mode_t)(mode & 0777), made);
     }
     if (error != 0) {
         (void)close(descriptor);
@@ -169,7 +194,10 @@ void tf_listener_close(struct tf_listener *listener)
     TF_ASSERT(listener->socket != TF_SOCKET_NONE);
 
     if (listener->path_inode != 0) {
-        tf_unix_path_remove(listener->address.path, listener->path_device, listener->path_inode);
+        int folder = (int)listener->path_folder;
+        tf_unix_path_remove(
+            folder, listener->address.path, listener->path_device, listener->path_inode);
+        folder_close(folder);
         listener->path_inode = 0;
     }
     tf_socket_close(listener->socket);

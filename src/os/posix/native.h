@@ -27,9 +27,14 @@ int tf_native_accept(int listener);
 /// Ends the connection of a stream socket now, for all processes that have it: a TCP peer gets a reset.
 void tf_native_break(int descriptor);
 
+/// Opens the working directory as it is now, as what relative paths start from and for no other use. Returns
+/// -1 and errno on failure.
+int tf_native_working_folder(void);
+
 /// Gives the socket of the user's own that a path leads to, links not followed, the permissions `mode`, and
-/// says which file it is. Returns 0 or the error number: EADDRINUSE if it is something else.
-int tf_native_path_set_mode(const char *path, mode_t mode, struct stat *file_out);
+/// says which file it is. `folder`: see unix_path.h. Returns 0 or the error number: EADDRINUSE if it is
+/// something else.
+int tf_native_path_set_mode(int folder, const char *path, mode_t mode, struct stat *file_out);
 
 /// Says how many bytes a socket has sent that were not taken; 0 if the system does not say.
 size_t tf_native_unsent(int descriptor);

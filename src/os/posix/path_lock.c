@@ -28,12 +28,12 @@
 
 // O_NOFOLLOW: a link would let somebody choose which file we create. O_NONBLOCK: a named pipe in its
 // place must not stop the I/O thread.
-static int lock_file_open(const char *path)
+static int lock_file_open(int folder, const char *path)
 {
     int descriptor = -1;
     do {
-        descriptor =
-            open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, TF_LOCK_MODE);
+        descriptor = openat(
+            folder, path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, TF_LOCK_MODE);
     } while (descriptor < 0 && errno == EINTR);
     return descriptor;
 }
@@ -59,7 +59,7 @@ static int lock_attempt(struct tf_path_lock *lock)
 {
     struct stat locked;
     struct stat named;
-    int descriptor = lock_file_open(lock->path);
+    int descriptor = lock_file_open(lock->folder, lock->path);
     if (descriptor < 0) {
         return errno;
     }
@@ -75,8 +75,8 @@ static int lock_attempt(struct tf_path_lock *lock)
         error = EPERM;
         goto close_descriptor;
     }
-    if (lstat(lock->path, &named) != 0 || named.st_dev != locked.st_dev ||
-        named.st_ino != locked.st_ino) {
+    if (fstatat(lock->folder, lock->path, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+        named.st_dev != locked.st_dev || named.st_ino != locked.st_ino) {
         error = ESTALE;
         goto close_descriptor;
     }
@@ -89,12 +89,13 @@ close_descriptor:
     return error;
 }
 
-int tf_path_lock_open(struct tf_path_lock *lock, const char *path)
+int tf_path_lock_open(struct tf_path_lock *lock, int folder, const char *path)
 {
     size_t size = strlen(path);
     TF_ASSERT(size > 0);
     TF_ASSERT(size <= TOFU_PATH_BYTES_MAX);
 
+    lock->folder = folder;
     memcpy(lock->path, path, size);
     memcpy(lock->path + size, TF_PATH_LOCK_SUFFIX, sizeof TF_PATH_LOCK_SUFFIX);
     for (int i = 0; i < TF_PATH_LOCK_ATTEMPTS_MAX; i++) {
@@ -113,7 +114,7 @@ void tf_path_lock_close(struct tf_path_lock *lock)
     TF_ASSERT(lock->descriptor >= 0);
 
     if (lock->is_removable) {
-        (void)unlink(lock->path);
+        (void)unlinkat(lock->folder, lock->path, 0);
     }
     (void)flock(lock->descriptor, LOCK_UN);
     (void)close(lock->descriptor);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A Unix path outlives its listener, so a new listener has to find out whether it may take it over.
 //
-// bind() refuses a path that exists, whatever it is. Then: it must be a socket (lstat, so a symbolic
-// link is none) and our user's, a connection to it must be refused, and it must be the same file just
+// bind() refuses a path that exists, whatever it is. Then: it must be a socket (a symbolic link
+// is none) and our user's, a connection to it must be refused, and it must be the same file just
 // before it is removed. Anything else, doubt included, leaves it alone.
+//
+// bind() and connect() know of no folder and start from the working directory: a program must not change it
+// just while its engine listens, and may at any other time.
 //
 // The lock is held from before the bind until after the listen: between the two a starter's own
 // socket refuses connections and looks dead to another.
@@ -39,11 +42,16 @@ static bool path_refuses_connections(const struct sockaddr_un *address, socklen_
     return is_refused;
 }
 
+static int path_look(int folder, const char *path, struct stat *file_out)
+{
+    return fstatat(folder, path, file_out, AT_SYMLINK_NOFOLLOW);
+}
+
 static bool dead_socket_remove(
-    const char *path, const struct sockaddr_un *address, socklen_t address_size)
+    int folder, const char *path, const struct sockaddr_un *address, socklen_t address_size)
 {
     struct stat before;
-    if (lstat(path, &before) != 0) {
+    if (path_look(folder, path, &before) != 0) {
         return false;
     }
     if (!S_ISSOCK(before.st_mode) || before.st_uid != geteuid()) {
@@ -53,13 +61,13 @@ static bool dead_socket_remove(
         return false;
     }
     struct stat now;
-    if (lstat(path, &now) != 0 || !is_same_file(&before, &now)) {
+    if (path_look(folder, path, &now) != 0 || !is_same_file(&before, &now)) {
         return false;
     }
-    return unlink(path) == 0;
+    return unlinkat(folder, path, 0) == 0;
 }
 
-static int path_bind(int descriptor, const char *path)
+static int path_bind(int descriptor, int folder, const char *path)
 {
     struct sockaddr_un address;
     socklen_t address_size = tf_native_unix_address(path, &address);
@@ -68,57 +76,79 @@ static int path_bind(int descriptor, const char *path)
         return 0;
     }
     int error = errno;
-    if (error != EADDRINUSE || !dead_socket_remove(path, &address, address_size)) {
+    if (error != EADDRINUSE || !dead_socket_remove(folder, path, &address, address_size)) {
         return error;
     }
     return bind(descriptor, generic, address_size) == 0 ? 0 : errno;
 }
 
-void tf_unix_path_remove(const char *path, uint64_t device, uint64_t inode)
+void tf_unix_path_remove(int folder, const char *path, uint64_t device, uint64_t inode)
 {
     struct stat now;
-    if (lstat(path, &now) != 0) {
+    if (path_look(folder, path, &now) != 0) {
         return;
     }
     if (S_ISSOCK(now.st_mode) && (uint64_t)now.st_dev == device && (uint64_t)now.st_ino == inode) {
-        (void)unlink(path);
+        (void)unlinkat(folder, path, 0);
     }
 }
 
-static int path_listen(int descriptor, const char *path, mode_t mode, struct stat *file_out)
+static int path_listen(
+    int descriptor, int folder, const char *path, mode_t mode, struct stat *file_out)
 {
     // Where the system takes the mode from the socket (Linux), the file is never more open than asked,
     // and mostly right from its first moment. Elsewhere this fails and the next step does it all.
     (void)fchmod(descriptor, mode);
 
-    int error = path_bind(descriptor, path);
+    int error = path_bind(descriptor, folder, path);
     if (error != 0) {
         return error;
     }
     // The umask may have taken some permissions away; nobody can connect yet.
-    error = tf_native_path_set_mode(path, mode, file_out);
+    error = tf_native_path_set_mode(folder, path, mode, file_out);
     if (error == 0 && listen(descriptor, SOMAXCONN) != 0) {
         error = errno;
     }
-    if (error != 0 && (file_out->st_ino != 0 || lstat(path, file_out) == 0)) {
-        tf_unix_path_remove(path, (uint64_t)file_out->st_dev, (uint64_t)file_out->st_ino);
+    if (error != 0 && (file_out->st_ino != 0 || path_look(folder, path, file_out) == 0)) {
+        tf_unix_path_remove(folder, path, (uint64_t)file_out->st_dev, (uint64_t)file_out->st_ino);
     }
     return error;
 }
 
+int tf_unix_path_folder(const char *path, int *folder_out)
+{
+    TF_ASSERT(!tf_native_path_is_abstract(path));
+
+    if (path[0] == '/') {
+        *folder_out = AT_FDCWD;
+        return 0;
+    }
+    int folder = tf_native_working_folder();
+    if (folder < 0) {
+        return errno;
+    }
+    *folder_out = folder;
+    return 0;
+}
+
 int tf_unix_path_listen(
-    int descriptor, const char *path, mode_t mode, uint64_t *device_out, uint64_t *inode_out)
+    int descriptor,
+    int folder,
+    const char *path,
+    mode_t mode,
+    uint64_t *device_out,
+    uint64_t *inode_out)
 {
     TF_ASSERT(!tf_native_path_is_abstract(path));
     TF_ASSERT((mode & ~(mode_t)0777) == 0);
 
     struct tf_path_lock lock;
-    int error = tf_path_lock_open(&lock, path);
+    int error = tf_path_lock_open(&lock, folder, path);
     if (error != 0) {
         return error;
     }
     struct stat file = {0};
-    error = path_listen(descriptor, path, mode, &file);
+    error = path_listen(descriptor, folder, path, mode, &file);
     tf_path_lock_close(&lock);
     if (error != 0) {
         return error;

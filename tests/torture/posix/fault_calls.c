@@ -44,16 +44,16 @@ WRAP(fchmod, (int a, mode_t b), (a, b))
 WRAP(fchmodat, (int a, const char *b, mode_t c, int d), (a, b, c, d))
 WRAP(flock, (int a, int b), (a, b))
 WRAP(fstat, (int a, struct stat *b), (a, b))
+WRAP(fstatat, (int a, const char *b, struct stat *c, int d), (a, b, c, d))
 WRAP(getpeername, (int a, struct sockaddr *b, socklen_t *c), (a, b, c))
 WRAP(getsockname, (int a, struct sockaddr *b, socklen_t *c), (a, b, c))
 WRAP(listen, (int a, int b), (a, b))
-WRAP(lstat, (const char *a, struct stat *b), (a, b))
 WRAP(pipe2, (int *a, int b), (a, b))
 WRAP(poll, (struct pollfd * a, nfds_t b, int c), (a, b, c))
 WRAP(setsockopt, (int a, int b, int c, const void *d, socklen_t e), (a, b, c, d, e))
 WRAP(shutdown, (int a, int b), (a, b))
 WRAP(socket, (int a, int b, int c), (a, b, c))
-WRAP(unlink, (const char *a), (a))
+WRAP(unlinkat, (int a, const char *b, int c), (a, b, c))
 
 WRAP_THREAD(pthread_atfork, (void (*a)(void), void (*b)(void), void (*c)(void)), (a, b, c))
 WRAP_THREAD(pthread_attr_init, (pthread_attr_t * a), (a))
@@ -139,14 +139,14 @@ int __wrap_getaddrinfo(
     return failure;
 }
 
-DECLARE(int, open, (const char *path, int flags, ...));
-int __wrap_open(const char *path, int flags, ...)
+DECLARE(int, openat, (int folder, const char *path, int flags, ...));
+int __wrap_openat(int folder, const char *path, int flags, ...)
 {
     va_list arguments;
     va_start(arguments, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    return strikes(FAULT_open) ? -1 : __real_open(path, flags, mode);
+    return strikes(FAULT_openat) ? -1 : __real_openat(folder, path, flags, mode);
 }
 
 // What is asked is a number of bytes, to be written to an int.

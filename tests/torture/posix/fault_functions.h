@@ -17,15 +17,15 @@
     X(fchmodat)                                                                                    \
     X(flock)                                                                                       \
     X(fstat)                                                                                       \
+    X(fstatat)                                                                                     \
     X(getaddrinfo)                                                                                 \
     X(getpeername)                                                                                 \
     X(getsockname)                                                                                 \
     X(getsockopt)                                                                                  \
     X(ioctl)                                                                                       \
     X(listen)                                                                                      \
-    X(lstat)                                                                                       \
     X(malloc)                                                                                      \
-    X(open)                                                                                        \
+    X(openat)                                                                                      \
     X(pipe2)                                                                                       \
     X(poll)                                                                                        \
     X(pthread_atfork)                                                                              \
@@ -42,7 +42,7 @@
     X(shutdown)                                                                                    \
     X(socket)                                                                                      \
     X(syscall)                                                                                     \
-    X(unlink)                                                                                      \
+    X(unlinkat)                                                                                    \
     X(write)
 
 #define FAULT_ENUMERATOR(name) FAULT_##name,

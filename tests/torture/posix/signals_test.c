@@ -12,7 +12,7 @@ static const fault_function interruptible[] = {
     FAULT_connect,
     FAULT_epoll_wait,
     FAULT_flock,
-    FAULT_open,
+    FAULT_openat,
     FAULT_poll,
     FAULT_read,
     FAULT_recv,
