@@ -78,6 +78,15 @@ sim_mutant(
   TO "reactor->now_ns + 1"
   FOUND "FAILED  . f12_without_descriptors")
 sim_mutant(
+  a_welcome_that_is_answered_before_the_watch
+  SUBJECT refusal_sim
+  FILE listen.c
+  FROM "    if (!tf_reactor_watch(reactor, channel)) {"
+  TO "    answer_welcome(reactor, channel);
+    tf_reactor_touch(reactor, channel);
+    if (channel->listener != NULL) {"
+  FOUND "FAILED  . a_listener_that_cannot_be_watched")
+sim_mutant(
   names_that_end_late
   SUBJECT resolver_sim
   FILE channel.c
