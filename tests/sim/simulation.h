@@ -36,6 +36,7 @@ enum sim_defect {
 struct tf_sim_config {
     uint64_t step_ns_max;  ///< time that one turn of the schedule takes
     uint64_t delay_ns_max; ///< of the network and of the resolver, ordinarily
+    uint64_t close_ns;     ///< to close or reset a connection; nobody gets a turn meanwhile
     uint32_t buffer_bytes_min;
     uint32_t buffer_bytes_max; ///< of one direction of a connection, kernel to kernel
     uint32_t backlog_max;      ///< connections that wait to be accepted

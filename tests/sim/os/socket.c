@@ -237,6 +237,7 @@ void tf_socket_keep_alive(tf_socket socket)
 void tf_socket_close(tf_socket socket)
 {
     sim_actor_note_progress();
+    sim_leap(sim_config()->close_ns);
     struct sim_end *end = end_of(socket);
     sim_socket_close(socket);
     sim_end_close(end);
@@ -245,6 +246,7 @@ void tf_socket_close(tf_socket socket)
 void tf_socket_reset(tf_socket socket)
 {
     sim_actor_note_progress();
+    sim_leap(sim_config()->close_ns);
     struct sim_end *end = end_of(socket);
     sim_socket_close(socket);
     sim_end_reset(end);
