@@ -18,11 +18,12 @@
 // A report may need the end of the engine's longest deadline, and ten thousand connections.
 #define REPORT_DEADLINE_NS (4 * TEST_DEADLINE_NS)
 
-enum order_kind { ORDER_CONNECT, ORDER_AWAIT, ORDER_LEAVE };
+enum order_kind { ORDER_CONNECT, ORDER_AWAIT, ORDER_ANSWER, ORDER_LEAVE };
 
 struct order {
     enum order_kind kind;
     uint64_t count;
+    uint64_t after_ns;
     size_t size;
     char address[TOFU_ADDRESS_BYTES_MAX];
     char bytes[CROWD_BYTES_MAX];
@@ -125,6 +126,21 @@ static void await_ended(uint64_t wanted)
     }
 }
 
+// Who answers is no attacker, and takes its turn like others.
+static void answer_all(const struct order *order)
+{
+    system_take_turns();
+    interval_pass(order->after_ns);
+    for (uint64_t i = 0; i < report.connected; i++) {
+        if (members[i].descriptor != RAW_NONE) {
+            size_t sent = 0;
+            (void)raw_socket_send(members[i].descriptor, order->bytes, order->size, &sent);
+            (void)raw_socket_finish(members[i].descriptor);
+        }
+    }
+    system_go_first();
+}
+
 static void leave(uint64_t count)
 {
     for (; count > 0 && left_count < report.connected; left_count++) {
@@ -196,6 +212,9 @@ static int crowd_main(const char *address)
         case ORDER_AWAIT:
             await_ended(order.count);
             break;
+        case ORDER_ANSWER:
+            answer_all(&order);
+            break;
         case ORDER_LEAVE:
             leave(order.count);
             break;
@@ -258,6 +277,14 @@ void crowd_order_connect(
 void crowd_order_await(struct crowd *crowd, uint64_t ended)
 {
     const struct order order = {.kind = ORDER_AWAIT, .count = ended};
+    give(crowd, &order);
+}
+
+void crowd_order_answer(struct crowd *crowd, uint64_t after_ns, const void *bytes, size_t size)
+{
+    struct order order = {.kind = ORDER_ANSWER, .after_ns = after_ns, .size = size};
+    assert_true(size <= sizeof order.bytes);
+    memcpy(order.bytes, bytes, size);
     give(crowd, &order);
 }
 

@@ -48,6 +48,9 @@ void crowd_order_connect(
 /// Has it wait until the other side has ended this many connections, in all.
 void crowd_order_await(struct crowd *crowd, uint64_t ended);
 
+/// Has it wait for a while, and then send these bytes on each connection and end its direction.
+void crowd_order_answer(struct crowd *crowd, uint64_t after_ns, const void *bytes, size_t size);
+
 /// Has it close this many connections, the oldest first.
 void crowd_order_leave(struct crowd *crowd, uint64_t count);
 

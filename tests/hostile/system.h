@@ -32,7 +32,8 @@ uint64_t system_resident_bytes(void);
 /// Lets the process have this many descriptors, or as many as the system grants; returns how many.
 uint64_t system_allow_descriptors(uint64_t count);
 
-/// Lets this process go before others where two are ready, as far as the system grants it.
+/// Lets this process go before others where two are ready, as far as the system grants it; or take turns again.
 void system_go_first(void);
+void system_take_turns(void);
 
 #endif

@@ -134,3 +134,8 @@ void system_go_first(void)
 {
     (void)setpriority(PRIO_PROCESS, 0, -20);
 }
+
+void system_take_turns(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+}

@@ -124,3 +124,8 @@ void system_go_first(void)
 {
     (void)SetPriorityClass(GetCurrentProcess(), HIGH_PRIORITY_CLASS);
 }
+
+void system_take_turns(void)
+{
+    (void)SetPriorityClass(GetCurrentProcess(), NORMAL_PRIORITY_CLASS);
+}
