@@ -65,6 +65,9 @@ struct tofu_shutdown_report {
     uint64_t messages_dropped;   ///< received, but there was no budget to deliver them
     uint64_t channels_graceful;  ///< ended with Byes, and listeners that were closed in order
     uint64_t channels_forced;    ///< aborted
+    /// Of these, those whose notices were not there yet when the shutdown returned, because the I/O thread was held
+    /// up. What became of their messages is in no count: tofu_group_wait() tells it.
+    uint64_t channels_left;
 };
 
 struct tofu_engine;
@@ -131,13 +134,16 @@ TOFU_API void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **
 
 /// Ends all channels in good order: no new posts and connections, what is queued is sent, every
 /// channel says Bye and answers the peer's; what is left when the time is up is aborted. Groups can
-/// still be waited on: they give what is queued, then TOFU_SHUTDOWN_STARTED. Aborting counts as well: with
-/// thousands of channels it begins before the time is up, when half of it is over at the earliest.
+/// still be waited on: they give what is queued, then TOFU_SHUTDOWN_STARTED.
 ///
-/// Threads: any. Blocks: up to `timeout_ns` + 100 ms.
+/// What is aborted has its notices at once, and its connections are reset as fast as the system can: with
+/// thousands of them that goes on after the return, and is over when the group or the engine is destroyed.
+///
+/// Threads: any. Blocks: up to `timeout_ns` + 100 ms, also when the I/O thread is held up, by the machine or
+/// by the log sink; then what is left still ends, and until it has, another shutdown is not allowed.
 /// @param report  may be NULL; written unless the status is TOFU_FORKED or TOFU_NOT_ALLOWED.
-/// @retval TOFU_TIMED_OUT    at least one channel had to be aborted.
-/// @retval TOFU_NOT_ALLOWED  another thread is shutting the engine down, or report->struct_size is
+/// @retval TOFU_TIMED_OUT    at least one channel had to be aborted, or the I/O thread was held up.
+/// @retval TOFU_NOT_ALLOWED  the engine is being shut down already, or report->struct_size is
 ///                           none that this version knows.
 /// @retval TOFU_FORKED       the engine is the parent process's.
 TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_shutdown(

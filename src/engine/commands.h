@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <tofu/engine.h>
 #include <tofu/status.h>
 
 #include "base/list.h"
@@ -18,17 +17,16 @@
 
 enum tf_command_kind {
     TF_COMMAND_DESTROY_GROUP, ///< abort the group's channels, drop what is queued
-    TF_COMMAND_SHUTDOWN,      ///< say Bye everywhere; done when the last channel has ended
-    TF_COMMAND_ABORT,         ///< end what a shutdown could not end in time
+    TF_COMMAND_SHUTDOWN,      ///< of a struct tf_shutdown; done when the last channel has ended
+    TF_COMMAND_ABORT,         ///< end everything at once: a shutdown waits for nobody any more
     TF_COMMAND_STOP,          ///< end everything and the loop
 };
 
 struct tf_command {
     struct tf_list link;
     enum tf_command_kind kind;
-    struct tofu_group *group;           ///< DESTROY_GROUP
-    struct tofu_shutdown_report report; ///< SHUTDOWN: what it came to
-    _Atomic uint32_t is_done;           ///< parked on by the issuer
+    struct tofu_group *group; ///< DESTROY_GROUP
+    _Atomic uint32_t is_done; ///< parked on by the issuer
 };
 
 struct tf_command_queue {

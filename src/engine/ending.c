@@ -7,7 +7,11 @@
 #include "engine/listen.h"
 #include "engine/notices.h"
 #include "engine/starvation.h"
+#include "os/clock.h"
 #include "os/error.h"
+
+/// How long a turn resets abandoned connections, one at least: commands are waiting, perhaps.
+#define RESETS_NS (5 * TF_MILLISECOND)
 
 // What only ends a channel has its fate in the closing notice, whoever was first; so has a Bye that the
 // engine itself said at shutdown.
@@ -40,21 +44,26 @@ static void drop_attempt(struct tf_reactor *reactor, struct tf_channel *channel)
     }
 }
 
-static void drop_socket(struct tf_reactor *reactor, struct tf_channel *channel, enum tf_ending how)
+// From here on events of the socket find nobody.
+static void drop_token(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     if (channel->watch.token != 0) {
-        reactor->poller.ops->forget(&reactor->poller, &channel->watch);
         tf_tokens_remove(&reactor->tokens, channel->watch.token);
         channel->watch.token = 0;
     }
+}
+
+static void drop_socket(struct tf_reactor *reactor, struct tf_channel *channel, enum tf_ending how)
+{
+    reactor->poller.ops->forget(&reactor->poller, &channel->watch);
     if (channel->listener != NULL) {
         tf_listener_close(channel->listener);
         tf_free(reactor->allocator, channel->listener, sizeof *channel->listener);
         channel->listener = NULL;
-    } else if (channel->watch.socket != TF_SOCKET_NONE && how == TF_ENDING_RESET) {
-        tf_socket_reset(channel->watch.socket);
-    } else if (channel->watch.socket != TF_SOCKET_NONE) {
+    } else if (channel->watch.socket != TF_SOCKET_NONE && how == TF_ENDING_CLOSE) {
         tf_socket_close(channel->watch.socket);
+    } else if (channel->watch.socket != TF_SOCKET_NONE) {
+        tf_socket_reset(channel->watch.socket);
     }
     channel->watch.socket = TF_SOCKET_NONE;
     // There is a descriptor again. A backlog of peers that are long gone is worked off as fast as they end,
@@ -87,10 +96,21 @@ static void leave_lists(struct tf_reactor *reactor, struct tf_channel *channel)
 
 static void free_channel(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    tf_uncount(&channel->group->counters.channels);
     tf_list_remove(&channel->group_link);
     tf_list_remove(&channel->phase_link);
     tf_channel_destroy(reactor->allocator, channel);
+}
+
+// Its number is free, the world knows. What is left of it is a connection to be reset, at most.
+static void retire(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    tf_uncount(&channel->group->counters.channels);
+    if (channel->watch.socket == TF_SOCKET_NONE) {
+        free_channel(reactor, channel);
+        return;
+    }
+    tf_list_remove(&channel->phase_link);
+    tf_list_append(&reactor->abandoned, &channel->phase_link);
 }
 
 void tf_ending_return_queue(
@@ -149,13 +169,17 @@ void tf_ending_begin(
         tf_notices_fill_closing(channel, reason, detail);
     }
     drop_attempt(reactor, channel);
-    drop_socket(reactor, channel, how);
+    drop_token(reactor, channel);
+    // A listener is not worth the trouble, and its address is to be free.
+    if (how != TF_ENDING_ABANDON || channel->listener != NULL) {
+        drop_socket(reactor, channel, how);
+    }
     drop_unread(reactor, channel);
     leave_lists(reactor, channel);
     channel->phase = TF_PHASE_CLOSED;
     if (channel->number == 0) {
         tf_count(&reactor->counters.connections_refused, 1);
-        free_channel(reactor, channel);
+        retire(reactor, channel);
         return;
     }
 
@@ -177,6 +201,31 @@ void tf_ending_begin_error(
     char detail[TF_ERROR_TEXT_BYTES_MAX];
     tf_error_text(error, detail, sizeof detail);
     tf_ending_begin(reactor, channel, reason, detail, how);
+}
+
+void tf_ending_reset(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    TF_ASSERT(channel->phase == TF_PHASE_CLOSED);
+
+    if (channel->watch.socket == TF_SOCKET_NONE) {
+        return;
+    }
+    drop_socket(reactor, channel, TF_ENDING_RESET);
+    if (channel->closing_notice == NULL) {
+        free_channel(reactor, channel);
+    }
+}
+
+void tf_ending_reset_abandoned(struct tf_reactor *reactor)
+{
+    if (tf_list_is_empty(&reactor->abandoned)) {
+        return;
+    }
+    uint64_t end_ns = tf_deadline(tf_clock_now(), RESETS_NS);
+    do {
+        struct tf_list *link = reactor->abandoned.next;
+        tf_ending_reset(reactor, TF_CONTAINER_OF(link, struct tf_channel, phase_link));
+    } while (!tf_list_is_empty(&reactor->abandoned) && tf_clock_now() < end_ns);
 }
 
 bool tf_ending_can_finish(struct tf_reactor *reactor)
@@ -202,9 +251,10 @@ void tf_ending_finish(struct tf_reactor *reactor)
         }
         tf_notices_deliver(reactor, channel->group, channel->closing_notice);
         channel->closing_notice = NULL;
-        tf_table_remove(reactor->table, channel->number);
+        // Counted first: whoever finds the number free finds it counted.
         tf_count(&reactor->counters.channels_closed, 1);
         tf_count(&reactor->counters.channels_graceful, channel->is_graceful ? 1 : 0);
-        free_channel(reactor, channel);
+        tf_table_remove(reactor->table, channel->number);
+        retire(reactor, channel);
     }
 }

@@ -11,8 +11,9 @@
 #include "engine/reactor.h"
 
 enum tf_ending {
-    TF_ENDING_CLOSE, ///< what was sent arrives
-    TF_ENDING_RESET, ///< the peer gets a reset
+    TF_ENDING_CLOSE,   ///< what was sent arrives
+    TF_ENDING_RESET,   ///< the peer gets a reset
+    TF_ENDING_ABANDON, ///< the same, but later: from tf_ending_reset_abandoned()
 };
 
 /// Ends a channel for `reason`; TOFU_OK is a graceful end. Unsent messages go back with the reason.
@@ -33,11 +34,18 @@ void tf_ending_begin_error(
     int error,
     enum tf_ending how);
 
+/// Resets the connection of a channel that was abandoned, if that is still to be done. Frees the channel if it
+/// has given its notice.
+void tf_ending_reset(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Resets abandoned connections, for a slice of time.
+void tf_ending_reset_abandoned(struct tf_reactor *reactor);
+
 /// Says whether a closing notice is due. A poster that stepped back may have made it so since the last
 /// look, and its wake-up may have come while we were awake.
 bool tf_ending_can_finish(struct tf_reactor *reactor);
 
-/// Delivers the closing notices that are due, and frees their channels.
+/// Delivers the closing notices that are due, and frees their channels but for abandoned ones.
 void tf_ending_finish(struct tf_reactor *reactor);
 
 /// Gives all that is queued on a channel its fate: nothing more will be sent.

@@ -242,6 +242,11 @@ void tf_engine_failed(struct tofu_engine *engine)
     atomic_compare_exchange_strong(&engine->state, &running, TF_ENGINE_FAILED);
 }
 
+void tf_engine_ended(struct tofu_engine *engine)
+{
+    atomic_store(&engine->state, TF_ENGINE_ENDED);
+}
+
 void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status status)
 {
     tf_mutex_lock(&engine->groups_lock);
@@ -250,46 +255,6 @@ void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status statu
         tf_mailbox_stop(&TF_CONTAINER_OF(link, struct tofu_group, link)->mailbox, status);
     }
     tf_mutex_unlock(&engine->groups_lock);
-}
-
-static uint64_t abort_time(struct tofu_engine *engine, uint64_t deadline_ns, uint64_t timeout_ns)
-{
-    uint64_t channel_count = atomic_load(&engine->table.channel_count);
-    return deadline_ns == TF_NEVER
-               ? TF_NEVER
-               : deadline_ns - tf_shutdown_abort_lead(channel_count, timeout_ns);
-}
-
-// Returns whether it is done, and not later than those that are left can still be aborted in time: the more
-// have ended meanwhile, the later that is.
-static bool wait_for_byes(
-    struct tofu_engine *engine, struct tf_command *shutdown, uint64_t timeout_ns)
-{
-    uint64_t deadline_ns = tf_deadline(tf_clock_now(), timeout_ns);
-    uint64_t until_ns = 0;
-    bool is_done = false;
-    do {
-        until_ns = abort_time(engine, deadline_ns, timeout_ns);
-        is_done = tf_command_wait(shutdown, until_ns);
-    } while (!is_done && abort_time(engine, deadline_ns, timeout_ns) > until_ns);
-    return is_done;
-}
-
-// Returns whether every channel ended in time.
-static bool say_bye_and_wait(
-    struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_shutdown_report *report_out)
-{
-    struct tf_command shutdown = {.kind = TF_COMMAND_SHUTDOWN};
-    tf_reactor_command(&engine->reactor, &shutdown);
-    bool is_done = wait_for_byes(engine, &shutdown, timeout_ns);
-    if (!is_done) {
-        struct tf_command abort = {.kind = TF_COMMAND_ABORT};
-        tf_reactor_command(&engine->reactor, &abort);
-        tf_command_wait(&abort, TF_NEVER);
-        tf_command_wait(&shutdown, TF_NEVER);
-    }
-    *report_out = shutdown.report;
-    return is_done;
 }
 
 static enum tofu_status shut_down(
@@ -301,10 +266,8 @@ static enum tofu_status shut_down(
         return state == TF_ENGINE_SHUTTING_DOWN ? TOFU_NOT_ALLOWED : TOFU_OK;
     }
     tf_table_wake_posters(&engine->table);
-    bool is_graceful = say_bye_and_wait(engine, timeout_ns, report_out);
-    atomic_store(&engine->state, TF_ENGINE_ENDED);
-    tf_engine_stop_mailboxes(engine, TOFU_SHUTDOWN_STARTED);
-    return is_graceful && report_out->channels_forced == 0 ? TOFU_OK : TOFU_TIMED_OUT;
+    bool is_done = tf_shutdown_run(&engine->shutdown, &engine->reactor, timeout_ns, report_out);
+    return is_done && report_out->channels_forced == 0 ? TOFU_OK : TOFU_TIMED_OUT;
 }
 
 enum tofu_status tofu_engine_shutdown(

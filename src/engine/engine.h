@@ -16,6 +16,7 @@
 #include "engine/pool.h"
 #include "engine/reactor.h"
 #include "engine/settings.h"
+#include "engine/shutdown.h"
 #include "os/thread.h"
 
 #define TF_ENGINE_MAGIC 0x746f6675u
@@ -39,6 +40,7 @@ struct tofu_engine {
     struct tf_pool pool;
     struct tf_channel_table table;
     struct tf_reactor reactor;
+    struct tf_shutdown shutdown; ///< the only one there ever is
 
     struct tf_mutex groups_lock;
     struct tf_list live_groups; ///< under the lock
@@ -58,6 +60,9 @@ enum tofu_status tf_engine_accepts(struct tofu_engine *engine);
 
 /// Takes no more posts, because the poller failed. Threads: the I/O thread.
 void tf_engine_failed(struct tofu_engine *engine);
+
+/// Takes no more posts, because a shutdown is over. Threads: the I/O thread.
+void tf_engine_ended(struct tofu_engine *engine);
 
 /// Makes every group's wait answer `status` once its queue is empty. Threads: any.
 void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status status);

@@ -41,6 +41,7 @@ static void init_lists(struct tf_reactor *reactor)
     tf_list_init(&reactor->half_open);
     tf_list_init(&reactor->resting);
     tf_list_init(&reactor->closed);
+    tf_list_init(&reactor->abandoned);
     tf_list_init(&reactor->running);
 }
 
@@ -322,10 +323,12 @@ static void step_all(struct tf_reactor *reactor, struct tf_list *ready)
     struct tf_list now;
     tf_list_init(&now);
     tf_list_append_all(&now, ready);
-    for (struct tf_list *link = tf_list_take_first(&now); link != NULL;
-         link = tf_list_take_first(&now)) {
+    while (!tf_list_is_empty(&now) && !tf_shutdown_cuts_turn(reactor)) {
+        struct tf_list *link = tf_list_take_first(&now);
         step_channel(reactor, TF_CONTAINER_OF(link, struct tf_channel, ready_link));
     }
+    tf_list_append_all(&now, ready);
+    tf_list_append_all(ready, &now);
 }
 
 // The poller's words are for whoever runs the machine: the log has all of them, the closing notice as many
@@ -381,7 +384,7 @@ static bool interest_is_declared(const struct tf_reactor *reactor)
              c != &group->channels && count < CHANNELS_CHECKED;
              c = c->next, count++) {
             const struct tf_channel *channel = TF_CONTAINER_OF(c, struct tf_channel, group_link);
-            if (channel->watch.socket != TF_SOCKET_NONE &&
+            if (channel->watch.socket != TF_SOCKET_NONE && channel->phase != TF_PHASE_CLOSED &&
                 channel->watch.interest != tf_channel_interest(channel)) {
                 return false;
             }
@@ -418,8 +421,9 @@ static bool has_work(struct tf_reactor *reactor)
     return !tf_list_is_empty(&reactor->ready) || !tf_list_is_empty(&reactor->accepting) ||
            !tf_message_stack_is_empty(&reactor->posts) ||
            atomic_load(&reactor->commands.has_commands) || atomic_load(&reactor->has_resolutions) ||
-           tf_starvation_can_end(reactor) || tf_ending_can_finish(reactor) ||
-           tf_shutdown_can_finish(reactor) || can_tell_death(reactor);
+           !tf_list_is_empty(&reactor->abandoned) || tf_starvation_can_end(reactor) ||
+           tf_ending_can_finish(reactor) || tf_shutdown_can_finish(reactor) ||
+           can_tell_death(reactor);
 }
 
 static uint64_t time_to_next_deadline(struct tf_reactor *reactor, uint64_t now_ns)
@@ -427,6 +431,8 @@ static uint64_t time_to_next_deadline(struct tf_reactor *reactor, uint64_t now_n
     uint64_t next_ns = tf_timers_next(&reactor->timers);
     uint64_t starvation_ns = tf_starvation_deadline(reactor);
     next_ns = starvation_ns < next_ns ? starvation_ns : next_ns;
+    uint64_t shutdown_ns = tf_shutdown_deadline(reactor);
+    next_ns = shutdown_ns < next_ns ? shutdown_ns : next_ns;
     if (next_ns == UINT64_MAX) {
         return UINT64_MAX;
     }
@@ -449,6 +455,13 @@ static void die(struct tf_reactor *reactor)
     tf_shutdown_end_all(reactor, TOFU_NOTIFICATION_FAILED);
 }
 
+// Without a poller nothing happens, and where all channels have ended but for a reset it would be for nobody.
+static bool has_no_events(struct tf_reactor *reactor)
+{
+    return atomic_load(&reactor->is_dead) ||
+           (reactor->is_aborting && !tf_list_is_empty(&reactor->abandoned));
+}
+
 // Says "asleep" first and looks at the mailboxes then; who posts does it the other way round. The flag
 // stays up until the next step begins, so a wake-up in between is seen by the next wait.
 static void wait_for_events(struct tf_reactor *reactor)
@@ -463,7 +476,7 @@ static void wait_for_events(struct tf_reactor *reactor)
         timeout_ns = 0;
     }
     reactor->looked_at_ns = timeout_ns == 0 ? now_ns : 0;
-    if (atomic_load(&reactor->is_dead)) {
+    if (has_no_events(reactor)) {
         if (timeout_ns != 0) {
             tf_park(&reactor->is_asleep, 1, TF_NEVER);
         }
@@ -508,9 +521,11 @@ bool tf_reactor_step(void *context)
     // Strangers last: however many press in, whoever is connected waits for none of them but those of the
     // turn that was on when its message came.
     step_all(reactor, &reactor->accepting);
+    tf_shutdown_keep_deadline(reactor);
+    tf_ending_reset_abandoned(reactor);
     settle_turn(reactor);
     if (reactor->is_stopping) {
-        TF_ASSERT(tf_list_is_empty(&reactor->closed));
+        TF_ASSERT(tf_list_is_empty(&reactor->closed) && tf_list_is_empty(&reactor->abandoned));
         return false;
     }
     wait_for_events(reactor);

@@ -45,6 +45,8 @@ struct tf_receive_buffer {
     size_t end;
 };
 
+struct tf_shutdown;
+
 struct tf_reactor {
     struct tf_message_stack posts;    ///< any thread pushes
     struct tf_command_queue commands; ///< any thread adds
@@ -87,6 +89,7 @@ struct tf_reactor {
     struct tf_list half_open;  ///< accepted connections without a HelloRequest, the oldest first
     struct tf_list resting;    ///< listeners that wait for a descriptor
     struct tf_list closed;     ///< channels that wait to give their closing notice
+    struct tf_list abandoned;  ///< ended connections that are still to be reset
     struct tf_tokens tokens;
     struct tf_timers timers;
 
@@ -98,9 +101,9 @@ struct tf_reactor {
     bool is_stopping;
     bool is_death_told; ///< the mailboxes were stopped after the poller had failed
     bool is_shutting_down;
-    bool is_aborting;            ///< nothing is waited for any more, and nothing opens
-    struct tf_list running;      ///< commands to be finished at the end of the turn
-    struct tf_command *shutdown; ///< to be finished when the last channel has ended
+    bool is_aborting;             ///< nothing is waited for any more, and nothing opens
+    struct tf_list running;       ///< commands to be finished at the end of the turn
+    struct tf_shutdown *shutdown; ///< to be finished when the last channel has ended
     struct tf_counters counters;
 };
 

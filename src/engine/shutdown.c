@@ -4,25 +4,10 @@
 #include "base/assert.h"
 #include "engine/admit.h"
 #include "engine/ending.h"
+#include "engine/engine.h"
 #include "engine/group.h"
 #include "engine/ids.h"
-#include "os/clock.h"
 #include "wire/header.h"
-
-/// What it costs to abort a channel, about: the system's reset, and the notice.
-#define ABORT_NS UINT64_C(25000)
-
-/// What a shutdown may take beyond its deadline is 100 ms; half of that is left for a busy machine.
-#define OVERRUN_NS (50 * TF_MILLISECOND)
-
-uint64_t tf_shutdown_abort_lead(uint64_t channel_count, uint64_t timeout_ns)
-{
-    TF_ASSERT(channel_count <= TF_CHANNELS_MAX);
-
-    uint64_t abort_ns = channel_count * ABORT_NS;
-    uint64_t lead_ns = abort_ns > OVERRUN_NS ? abort_ns - OVERRUN_NS : 0;
-    return lead_ns < timeout_ns / 2 ? lead_ns : timeout_ns / 2;
-}
 
 enum tofu_status tf_shutdown_say_bye(struct tf_reactor *reactor, struct tf_channel *channel)
 {
@@ -56,7 +41,7 @@ static void end_gracefully(struct tf_reactor *reactor, struct tf_channel *channe
         tf_ending_begin(reactor, channel, TOFU_OK, NULL, TF_ENDING_CLOSE);
         return;
     case TF_PHASE_HALF_OPEN:
-        tf_ending_begin(reactor, channel, TOFU_SHUTDOWN_STARTED, NULL, TF_ENDING_RESET);
+        tf_ending_begin(reactor, channel, TOFU_SHUTDOWN_STARTED, NULL, TF_ENDING_ABANDON);
         return;
     case TF_PHASE_RESOLVING:
     case TF_PHASE_CONNECTING:
@@ -70,7 +55,7 @@ static void end_gracefully(struct tf_reactor *reactor, struct tf_channel *channe
     // What is queued, the HelloRequest of a connect that is under way included, is sent first.
     status = tf_shutdown_say_bye(reactor, channel);
     if (status != TOFU_OK) {
-        tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_RESET);
+        tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_ABANDON);
     }
 }
 
@@ -82,6 +67,16 @@ static void abort_channel(
 {
     if (channel->phase != TF_PHASE_CLOSED) {
         tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_RESET);
+    } else {
+        tf_ending_reset(reactor, channel);
+    }
+}
+
+static void abandon_channel(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
+{
+    if (channel->phase != TF_PHASE_CLOSED) {
+        tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_ABANDON);
     }
 }
 
@@ -149,10 +144,9 @@ static void stop(struct tf_reactor *reactor)
 }
 
 // The counters of which a shutdown reports how much they grew. On the I/O thread, between two turns' worth
-// of counting, so that they belong together.
-static struct tofu_shutdown_report read_counters(struct tf_reactor *reactor)
+// of counting, they belong together.
+static struct tofu_shutdown_report read_counters(struct tf_counters *counters)
 {
-    struct tf_counters *counters = &reactor->counters;
     uint64_t graceful = atomic_load(&counters->channels_graceful);
     return (struct tofu_shutdown_report){
         .struct_size = sizeof(struct tofu_shutdown_report),
@@ -164,32 +158,77 @@ static struct tofu_shutdown_report read_counters(struct tf_reactor *reactor)
     };
 }
 
-static void finish_shutdown(struct tf_reactor *reactor)
+static struct tofu_shutdown_report read_growth(
+    struct tf_counters *counters, const struct tofu_shutdown_report *before)
 {
-    struct tf_command *command = reactor->shutdown;
-    struct tofu_shutdown_report before = command->report;
-    struct tofu_shutdown_report report = read_counters(reactor);
-    report.messages_delivered -= before.messages_delivered;
-    report.messages_returned -= before.messages_returned;
-    report.messages_dropped -= before.messages_dropped;
-    report.channels_graceful -= before.channels_graceful;
-    report.channels_forced -= before.channels_forced;
-    command->report = report;
-    reactor->shutdown = NULL;
-    tf_command_finish(command);
+    struct tofu_shutdown_report report = read_counters(counters);
+    report.messages_delivered -= before->messages_delivered;
+    report.messages_returned -= before->messages_returned;
+    report.messages_dropped -= before->messages_dropped;
+    report.channels_graceful -= before->channels_graceful;
+    report.channels_forced -= before->channels_forced;
+    return report;
 }
 
-static void begin_shutdown(struct tf_reactor *reactor, struct tf_command *command)
+// Whoever waits hears of the end when the last notice is there, whether or not somebody waits for this.
+static void finish_shutdown(struct tf_reactor *reactor)
+{
+    struct tf_shutdown *shutdown = reactor->shutdown;
+    shutdown->report = read_growth(&reactor->counters, &shutdown->before);
+    reactor->shutdown = NULL;
+    tf_engine_ended(reactor->engine);
+    tf_engine_stop_mailboxes(reactor->engine, TOFU_SHUTDOWN_STARTED);
+    tf_command_finish(&shutdown->command);
+}
+
+static void begin_shutdown(struct tf_reactor *reactor, struct tf_shutdown *shutdown)
 {
     reactor->is_shutting_down = true;
-    reactor->shutdown = command;
-    command->report = read_counters(reactor);
+    reactor->shutdown = shutdown;
+    shutdown->before = read_counters(&reactor->counters);
+    shutdown->channel_count = atomic_load(&reactor->table->channel_count);
+    atomic_store(&shutdown->has_begun, true);
     if (reactor->is_aborting) {
         // The engine is being destroyed, and its abort was faster than this.
         tf_shutdown_end_all(reactor, TOFU_TIMED_OUT);
     } else {
         for_each_group(reactor, shut_channel_down, TOFU_OK);
     }
+}
+
+// What is known without the I/O thread, when that has no time for us.
+static struct tofu_shutdown_report report_so_far(
+    struct tf_shutdown *shutdown, struct tf_reactor *reactor)
+{
+    struct tofu_shutdown_report report = {.struct_size = sizeof report};
+    // First: of a channel that is not there any more everything is counted.
+    uint64_t left = atomic_load(&reactor->table->channel_count);
+    uint64_t channel_count = left;
+    if (atomic_load(&shutdown->has_begun)) {
+        report = read_growth(&reactor->counters, &shutdown->before);
+        channel_count = shutdown->channel_count;
+    }
+    uint64_t graceful = report.channels_graceful;
+    report.channels_forced = channel_count > graceful ? channel_count - graceful : 0;
+    report.channels_left = left < report.channels_forced ? left : report.channels_forced;
+    return report;
+}
+
+bool tf_shutdown_run(
+    struct tf_shutdown *shutdown,
+    struct tf_reactor *reactor,
+    uint64_t timeout_ns,
+    struct tofu_shutdown_report *report_out)
+{
+    TF_ASSERT(!atomic_load(&shutdown->has_begun));
+
+    shutdown->command.kind = TF_COMMAND_SHUTDOWN;
+    shutdown->deadline_ns = tf_deadline(tf_clock_now(), timeout_ns);
+    tf_reactor_command(reactor, &shutdown->command);
+    bool is_done = tf_command_wait(
+        &shutdown->command, tf_deadline(shutdown->deadline_ns, TF_SHUTDOWN_LEAVE_NS));
+    *report_out = is_done ? shutdown->report : report_so_far(shutdown, reactor);
+    return is_done;
 }
 
 void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
@@ -202,7 +241,7 @@ void tf_shutdown_run_commands(struct tf_reactor *reactor, struct tf_list *taken)
             destroy_group(reactor, command->group);
             break;
         case TF_COMMAND_SHUTDOWN:
-            begin_shutdown(reactor, command);
+            begin_shutdown(reactor, TF_CONTAINER_OF(command, struct tf_shutdown, command));
             continue; // Finished when the last channel has ended.
         case TF_COMMAND_ABORT:
             reactor->is_aborting = true;
@@ -222,10 +261,41 @@ static bool is_complete(const struct tf_command *command)
     return command->kind != TF_COMMAND_DESTROY_GROUP || tf_list_is_empty(&command->group->channels);
 }
 
+static uint64_t after_deadline(const struct tf_reactor *reactor, uint64_t time_ns)
+{
+    return tf_deadline(reactor->shutdown->deadline_ns, time_ns);
+}
+
 bool tf_shutdown_can_finish(struct tf_reactor *reactor)
 {
     return reactor->shutdown != NULL && atomic_load(&reactor->table->channel_count) == 0 &&
-           atomic_load(&reactor->counters.half_open) == 0;
+           atomic_load(&reactor->counters.half_open) == 0 &&
+           (tf_list_is_empty(&reactor->abandoned) ||
+            tf_clock_now() >= after_deadline(reactor, TF_SHUTDOWN_RESET_NS));
+}
+
+static bool waits_for_byes(const struct tf_reactor *reactor)
+{
+    return reactor->shutdown != NULL && !reactor->is_aborting;
+}
+
+uint64_t tf_shutdown_deadline(const struct tf_reactor *reactor)
+{
+    return waits_for_byes(reactor) ? reactor->shutdown->deadline_ns : UINT64_MAX;
+}
+
+bool tf_shutdown_cuts_turn(const struct tf_reactor *reactor)
+{
+    return waits_for_byes(reactor) &&
+           tf_clock_now() >= after_deadline(reactor, TF_SHUTDOWN_TURN_NS);
+}
+
+void tf_shutdown_keep_deadline(struct tf_reactor *reactor)
+{
+    if (waits_for_byes(reactor) && tf_clock_now() >= reactor->shutdown->deadline_ns) {
+        reactor->is_aborting = true;
+        for_each_group(reactor, abandon_channel, TOFU_TIMED_OUT);
+    }
 }
 
 void tf_shutdown_finish_commands(struct tf_reactor *reactor)

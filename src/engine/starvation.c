@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "engine/ending.h"
 #include "engine/notices.h"
+#include "engine/shutdown.h"
 #include "engine/transfer.h"
 #include "os/clock.h"
 
@@ -199,7 +200,7 @@ static void feed_in_order(struct tf_reactor *reactor)
     struct tf_list now;
     tf_list_init(&now);
     tf_list_append_all(&now, &reactor->starved);
-    while (!tf_list_is_empty(&now) && may_feed(reactor)) {
+    while (!tf_list_is_empty(&now) && may_feed(reactor) && !tf_shutdown_cuts_turn(reactor)) {
         struct tf_list *link = tf_list_take_first(&now);
         tf_transfer_resume(reactor, TF_CONTAINER_OF(link, struct tf_channel, starved_link));
     }

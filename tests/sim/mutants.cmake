@@ -47,6 +47,36 @@ sim_mutant(
   TO "spared_ns) + 20 * PATIENCE_NS"
   FOUND "FAILED  . f7_drips_hold_half")
 sim_mutant(
+  a_shutdown_that_resets_before_it_reports
+  SUBJECT shutdown_sim
+  FILE shutdown.c
+  FROM "channel, reason, NULL, TF_ENDING_ABANDON);
+    }"
+  TO "channel, reason, NULL, TF_ENDING_RESET);
+    }"
+  FOUND "FAILED  . however_long_resets")
+sim_mutant(
+  a_shutdown_that_waits_for_all_resets
+  SUBJECT shutdown_sim
+  FILE shutdown.c
+  FROM "after_deadline(reactor, TF_SHUTDOWN_RESET_NS)"
+  TO "after_deadline(reactor, UINT64_MAX)"
+  FOUND "FAILED  . however_long_resets")
+sim_mutant(
+  a_shutdown_that_sleeps_beyond_its_deadline
+  SUBJECT shutdown_sim
+  FILE shutdown.c
+  FROM "return waits_for_byes(reactor) ? reactor->shutdown->deadline_ns : UINT64_MAX;"
+  TO "return UINT64_MAX;"
+  FOUND "FAILED  . however_long_resets")
+sim_mutant(
+  a_shutdown_that_steps_all_who_answered
+  SUBJECT shutdown_sim
+  FILE shutdown.c
+  FROM "after_deadline(reactor, TF_SHUTDOWN_TURN_NS)"
+  TO "after_deadline(reactor, UINT64_MAX)"
+  FOUND "FAILED  . answers_right_before")
+sim_mutant(
   places_for_the_whole_budget
   SUBJECT pressure_sim
   FILE starvation.c

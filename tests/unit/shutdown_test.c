@@ -86,31 +86,9 @@ static void after_an_abort_nothing_opens_and_a_shutdown_waits_for_nobody(void **
     tofu_engine_destroy(&server);
 }
 
-// The promise is about the whole: ending thousands of channels takes longer than the deadline may be missed.
-static void many_channels_are_aborted_before_the_deadline(void **state)
-{
-    (void)state;
-    assert_int_equal(tf_shutdown_abort_lead(0, TF_SECOND), 0);
-    assert_int_equal(tf_shutdown_abort_lead(2000, TF_SECOND), 0);
-    assert_int_equal(tf_shutdown_abort_lead(2001, TF_SECOND), 25000);
-    assert_int_equal(tf_shutdown_abort_lead(10000, TF_SECOND), 200 * TF_MILLISECOND);
-}
-
-// Peers have half of the time to answer, however many there are.
-static void an_early_abort_leaves_half_of_the_time(void **state)
-{
-    (void)state;
-    assert_int_equal(tf_shutdown_abort_lead(10000, 300 * TF_MILLISECOND), 150 * TF_MILLISECOND);
-    assert_int_equal(tf_shutdown_abort_lead(TF_CHANNELS_MAX, TF_SECOND), TF_SECOND / 2);
-    assert_int_equal(tf_shutdown_abort_lead(TF_CHANNELS_MAX, 1), 0);
-    assert_int_equal(tf_shutdown_abort_lead(TF_CHANNELS_MAX, 0), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_channels_are_aborted_before_the_deadline),
-        cmocka_unit_test(an_early_abort_leaves_half_of_the_time),
         cmocka_unit_test(after_an_abort_nothing_opens_and_a_shutdown_waits_for_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
