@@ -4,6 +4,7 @@
 #include <ws2tcpip.h>
 
 #include <afunix.h>
+#include <mstcpip.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,11 +314,12 @@ int WSAAPI imitation_WSAIoctl(
 {
     struct imitated entry;
     ULONG process = GetCurrentProcessId();
-    if (!is_imitated(socket, &entry)) {
+    bool is_asked = code == SIO_AF_UNIX_GETPEERPID || code == SIO_TCP_INFO;
+    if (!is_asked || !is_imitated(socket, &entry)) {
         return tcp_info_WSAIoctl(
             socket, code, in, in_size, out, out_size, written, overlapped, routine);
     }
-    if (code != SIO_AF_UNIX_GETPEERPID) {
+    if (code == SIO_TCP_INFO) {
         return fail_with(WSAEOPNOTSUPP);
     }
     if (out_size < sizeof process) {
