@@ -6,7 +6,7 @@
     check_model.py --compiler CC MODEL.pml --bug BUG --breaks CLAIM
 
 Spin makes the verifier, a C program, which visits all states. A claim is the name of an `ltl` formula,
-`deadlock`, or the beginning of an assertion's expression as Spin prints it. Liveness is claimed under weak
+`deadlock`, or the beginning of an assertion's expression without blanks and parentheses. Liveness is claimed under weak
 fairness: a process that can go on for ever does so some time.
 
 A model is verified when assertions, ends and each formula were checked in a search that was not cut short,
@@ -26,6 +26,7 @@ from typing import NamedTuple
 MEMORY_MIB_MAX = 900
 DEPTH_MAX = 1_000_000
 HASH_BITS = 20
+TRAIL_LINES_MAX = 400
 
 CUT_SHORT = ("max search depth too small", "Search not completed", "out of memory", "-DMEMLIM bound", "VECTORSZ")
 
@@ -39,13 +40,13 @@ class Claim(NamedTuple):
 
     @property
     def search_options(self) -> list[str]:
-        return ["-a", "-f", "-N", self.name] if self.name else []
+        return ["-A", "-a", "-f", "-N", self.name] if self.name else []
 
 
 class Search(NamedTuple):
     claim: Claim
     output: str
-    trail: str  # the steps of the run that breaks the claim; "" if there is none
+    trail: str  # the last steps of the run that breaks the claim, if that was asked for
 
     @property
     def errors(self) -> int:
@@ -93,7 +94,7 @@ def run(folder: str, *command: str) -> str:
     return done.stdout
 
 
-def search(model: pathlib.Path, compiler: str, macros: list[str], claim: Claim) -> Search:
+def search(model: pathlib.Path, compiler: str, macros: list[str], claim: Claim, wants_trail: bool) -> Search:
     with tempfile.TemporaryDirectory() as folder:
         options = [f"-D{macro}" for macro in macros]
         # What Spin and its verifier leave behind lands beside the model.
@@ -104,8 +105,9 @@ def search(model: pathlib.Path, compiler: str, macros: list[str], claim: Claim) 
         run(folder, compiler, "-w", "-O1", f"-DMEMLIM={MEMORY_MIB_MAX}", *claim.compiler_options, "-o", "pan", "pan.c")
         output = run(folder, "./pan", f"-m{DEPTH_MAX}", f"-w{HASH_BITS}", *claim.search_options)
         trail = ""
-        if "errors: 0" not in output and list(pathlib.Path(folder).glob("*.trail")):
-            trail = run(folder, "spin", "-t", "-p", "-g", *options, model.name)
+        if wants_trail and list(pathlib.Path(folder).glob("*.trail")):
+            steps = run(folder, "spin", "-t", "-p", "-g", *options, model.name).splitlines()
+            trail = "\n".join(steps[-TRAIL_LINES_MAX:])
         return Search(claim, output, trail)
 
 
@@ -127,7 +129,7 @@ def complaints(done: Search) -> list[str]:
 def verify(model: pathlib.Path, compiler: str, macros: list[str]) -> int:
     status = 0
     for claim in claims_of(model):
-        done = search(model, compiler, macros, claim)
+        done = search(model, compiler, macros, claim, True)
         found = complaints(done)
         name = claim.name or "assertions and ends"
         print(f"{model.stem}: {name}: {done.states} states, {len(found)} complaints")
@@ -142,14 +144,16 @@ def is_broken_as_planned(done: Search, breaks: str) -> bool:
         return done.broken.startswith("acceptance cycle")
     if breaks == "deadlock":
         return done.broken.startswith("invalid end state")
-    return done.broken.startswith(f"assertion violated {breaks}")
+    said = re.sub(r"[ ()]", "", done.broken)
+    return said.startswith("assertionviolated" + breaks)
 
 
 def find(model: pathlib.Path, compiler: str, macros: list[str], breaks: str) -> int:
     formula = Claim(breaks)
-    done = search(model, compiler, macros, formula if formula in claims_of(model) else Claim(""))
+    claim = formula if formula in claims_of(model) else Claim("")
+    done = search(model, compiler, macros, claim, False)
     if done.errors > 0 and is_broken_as_planned(done, breaks):
-        print(f"{model.stem}: {macros[-1]} breaks {breaks} after {done.states} states, in {done.trail.count(chr(10))} lines")
+        print(f"{model.stem}: {macros[-1]} breaks {breaks} after {done.states} states: {done.broken}")
         return 0
     print(f"{model.stem}: {macros[-1]} does not break {breaks}, but: {done.broken or 'nothing'}\n{done.output}")
     return 1
