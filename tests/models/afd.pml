@@ -8,7 +8,7 @@
 //          looks at the socket when it is asked, answers once, and of two requests for one socket lets the
 //          other one wait in vain when the first was answered. A cancel's answer proves nothing, so there is
 //          none: the request ends as cancelled some time, or with success before. A packet of a cancelled
-//          request still holds the mask that was asked for. Rarely a request ends with nothing to say.
+//          request still holds the mask that was asked for.
 // Left out refused requests, other sockets (op_block.pml), the wake-up (wake.pml), accepting and connecting.
 // Claims   what holds when an interest is declared, or comes to hold later, is told; there is one request at
 //          most; a socket without interest tells of its reset once and is silent otherwise.
@@ -45,7 +45,6 @@ request asked[2];
 
 chan port = [2] of { byte, bool, byte };  // block, whether it succeeded, events
 byte holds;                               // what is true of the socket
-bool has_quirk = true;                    // one request may still end with nothing to say
 
 bool is_watched;
 byte mine;           // the block of the watch, and after a forgetting the last one
@@ -56,6 +55,7 @@ bool has_read_end;
 bool read_told;
 bool write_told;
 bool silence_broken;
+bool is_only_one = true;  // request for the socket
 
 #define OWED_READ  ((interest & READ) && (holds & (RECEIVE | DISCONNECT | ABORT)) && !read_told)
 #define OWED_WRITE ((interest & WRITE) && (holds & (SEND | ABORT)) && !write_told)
@@ -98,7 +98,6 @@ active proctype world()
     :: atomic { !(holds & DISCONNECT) -> rise(DISCONNECT) }
     :: atomic { !(holds & SEND) -> rise(SEND) }
     :: atomic { !(holds & ABORT) -> rise(ABORT) }
-    :: atomic { has_quirk && asked[0].is_waiting -> has_quirk = false; end_request(0, true, 0) }
     :: break
     od
 }
@@ -116,7 +115,8 @@ end_idle:
 
 inline arm(b, wanted)
 {
-    assert(!asked[0].is_waiting && !asked[1].is_waiting);
+    is_only_one = !asked[0].is_waiting && !asked[1].is_waiting;
+    assert(is_only_one);
     op[b].armed = wanted;
     op[b].state = PENDING;
     asked[b].is_waiting = true;

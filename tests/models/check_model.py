@@ -24,7 +24,7 @@ import tempfile
 from typing import NamedTuple
 
 MEMORY_MIB_MAX = 900
-DEPTH_MAX = 1_000_000
+DEPTH_MAX = 500000
 HASH_BITS = 20
 TRAIL_LINES_MAX = 400
 
@@ -35,10 +35,6 @@ class Claim(NamedTuple):
     name: str  # of an ltl formula; "" stands for assertions and ends
 
     @property
-    def compiler_options(self) -> list[str]:
-        return [] if self.name else ["-DSAFETY", "-DNOCLAIM"]
-
-    @property
     def search_options(self) -> list[str]:
         return ["-A", "-a", "-f", "-N", self.name] if self.name else []
 
@@ -46,7 +42,6 @@ class Claim(NamedTuple):
 class Search(NamedTuple):
     claim: Claim
     output: str
-    trail: str  # the last steps of the run that breaks the claim, if that was asked for
 
     @property
     def errors(self) -> int:
@@ -94,33 +89,53 @@ def run(folder: str, *command: str) -> str:
     return done.stdout
 
 
-def search(model: pathlib.Path, compiler: str, macros: list[str], claim: Claim, wants_trail: bool) -> Search:
-    with tempfile.TemporaryDirectory() as folder:
-        options = [f"-D{macro}" for macro in macros]
+class Verifier:
+    """A program that searches all states of a model; one for assertions and ends, or one for all formulas."""
+
+    def __init__(self, model: pathlib.Path, compiler: str, macros: list[str], is_for_formulas: bool, is_hasty: bool):
+        self.folder = tempfile.TemporaryDirectory()
+        self.model = model.name
+        self.macros = [f"-D{macro}" for macro in macros]
         # What Spin and its verifier leave behind lands beside the model.
-        shutil.copy(model, folder)
-        said = run(folder, "spin", "-a", *options, model.name)
+        shutil.copy(model, self.folder.name)
+        said = self.run("spin", "-a", *self.macros, self.model)
         if "rror" in said or "arning" in said:
             sys.exit(f"check_model: spin complains:\n{said}")
-        run(folder, compiler, "-w", "-O1", f"-DMEMLIM={MEMORY_MIB_MAX}", *claim.compiler_options, "-o", "pan", "pan.c")
-        output = run(folder, "./pan", f"-m{DEPTH_MAX}", f"-w{HASH_BITS}", *claim.search_options)
-        trail = ""
-        if wants_trail and list(pathlib.Path(folder).glob("*.trail")):
-            steps = run(folder, "spin", "-t", "-p", "-g", *options, model.name).splitlines()
-            trail = "\n".join(steps[-TRAIL_LINES_MAX:])
-        return Search(claim, output, trail)
+        options = [] if is_for_formulas else ["-DSAFETY", "-DNOCLAIM"]
+        options += ["-O0" if is_hasty else "-O1", "-w", f"-DMEMLIM={MEMORY_MIB_MAX}"]
+        self.run(compiler, *options, "-o", "pan", "pan.c")
+
+    def __enter__(self) -> "Verifier":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.cleanup()
+
+    def run(self, *command: str) -> str:
+        return run(self.folder.name, *command)
+
+    def search(self, claim: Claim) -> Search:
+        output = self.run("./pan", f"-m{DEPTH_MAX}", f"-w{HASH_BITS}", *claim.search_options)
+        return Search(claim, output)
+
+    def last_steps(self) -> str:
+        """The end of the run that breaks the claim of the last search."""
+        if not list(pathlib.Path(self.folder.name).glob("*.trail")):
+            return ""
+        steps = self.run("spin", "-t", "-p", "-g", *self.macros, self.model).splitlines()
+        return "\n".join(steps[-TRAIL_LINES_MAX:])
 
 
 def claims_of(model: pathlib.Path) -> list[Claim]:
     formulas = re.findall(r"^ltl (\w+)", model.read_text(encoding="utf-8"), re.MULTILINE)
-    return [Claim("")] + [Claim(name) for name in formulas]
+    return [Claim(name) for name in formulas]
 
 
 def complaints(done: Search) -> list[str]:
     """Why this search shows nothing, or shows that the claim is false."""
     found = [f"the search was cut short: {words}" for words in CUT_SHORT if words in done.output]
     if done.errors != 0:
-        found.append(f"broken: {done.broken}\n{done.trail}")
+        found.append(f"broken: {done.broken}")
     elif done.claim.name == "":
         found += [f"no run comes to {statement}" for statement in done.unreached]
     return found
@@ -128,14 +143,19 @@ def complaints(done: Search) -> list[str]:
 
 def verify(model: pathlib.Path, compiler: str, macros: list[str]) -> int:
     status = 0
-    for claim in claims_of(model):
-        done = search(model, compiler, macros, claim, True)
-        found = complaints(done)
-        name = claim.name or "assertions and ends"
-        print(f"{model.stem}: {name}: {done.states} states, {len(found)} complaints")
-        for complaint in found:
-            print(f"  {complaint}")
-        status = 1 if found else status
+    formulas = claims_of(model)
+    for claims in [Claim("")], formulas:
+        with Verifier(model, compiler, macros, claims is formulas, is_hasty=False) as verifier:
+            for claim in claims:
+                done = verifier.search(claim)
+                found = complaints(done)
+                name = claim.name or "assertions and ends"
+                print(f"{model.stem}: {name}: {done.states} states, {len(found)} complaints")
+                for complaint in found:
+                    print(f"  {complaint}")
+                if found:
+                    print(verifier.last_steps())
+                    status = 1
     return status
 
 
@@ -150,8 +170,9 @@ def is_broken_as_planned(done: Search, breaks: str) -> bool:
 
 def find(model: pathlib.Path, compiler: str, macros: list[str], breaks: str) -> int:
     formula = Claim(breaks)
-    claim = formula if formula in claims_of(model) else Claim("")
-    done = search(model, compiler, macros, claim, False)
+    is_formula = formula in claims_of(model)
+    with Verifier(model, compiler, macros, is_formula, is_hasty=True) as verifier:
+        done = verifier.search(formula if is_formula else Claim(""))
     if done.errors > 0 and is_broken_as_planned(done, breaks):
         print(f"{model.stem}: {macros[-1]} breaks {breaks} after {done.states} states: {done.broken}")
         return 0

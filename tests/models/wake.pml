@@ -27,12 +27,13 @@ byte at_work = POSTERS + 1;  // processes that may still wake somebody
 
 #define HAS_POSTS (posted[0] || posted[1])
 
+// Of those that find a flag, one exchanges it.
+
 inline wake_poller()
 {
-    atomic { was = is_waking; is_waking = true };
     if
-    :: was
-    :: else -> alarm = true
+    :: atomic { !is_waking -> is_waking = true }; alarm = true
+    :: is_waking
     fi
 }
 
@@ -41,17 +42,15 @@ inline wake()
     if
     :: !is_asleep
     :: else ->
-        atomic { was = is_asleep; is_asleep = false };
         if
-        :: !was
-        :: else -> wake_poller()
+        :: atomic { is_asleep -> is_asleep = false }; wake_poller()
+        :: !is_asleep
         fi
     fi
 }
 
 active [POSTERS] proctype poster()
 {
-    bool was;
     do
     :: !posted[_pid] ->
         posted[_pid] = true;
@@ -63,7 +62,6 @@ active [POSTERS] proctype poster()
 
 active proctype receiver()
 {
-    bool was;
     do
     :: !has_budget ->
         has_budget = true;
@@ -148,7 +146,8 @@ active proctype io_thread()
         :: else ->
 end_sleeps:
             alarm -> take_alarm()
-        fi
+        fi;
+        has_work = false
     od
 }
 
