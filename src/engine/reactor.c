@@ -515,8 +515,9 @@ bool tf_reactor_step(void *context)
     note_events(reactor);
     tf_connect_resolutions(reactor);
     run_timers(reactor);
-    tf_starvation_feed(reactor);
+    tf_starvation_end_episode(reactor);
     step_all(reactor, &reactor->ready);
+    tf_starvation_feed(reactor);
     tf_starvation_judge(reactor);
     // Strangers last: however many press in, whoever is connected waits for none of them but those of the
     // turn that was on when its message came.

@@ -79,6 +79,7 @@ struct tf_reactor {
     struct tf_list accepting;     ///< of these, the listeners: they step after all others
     struct tf_list starved;       ///< in line for the receiving budget, first come first served
     const struct tf_channel *fed; ///< of these, the one that may take from the budget now
+    uint64_t fed_share;           ///< messages that it may still take
     struct tf_list placeless;  ///< in line for a place among the unfinished, whole frames excepted
     struct tf_list unfinished; ///< in the middle of a message, the longest without bytes first
     uint64_t place_count;      ///< of these, and of those that wait for the budget with a place

@@ -59,6 +59,15 @@ static void begin_episode(struct tf_reactor *reactor)
         "reading rests until received messages are put back");
 }
 
+void tf_starvation_end_episode(struct tf_reactor *reactor)
+{
+    uint64_t incoming_count = atomic_load(&reactor->pool->incoming_count);
+    bool is_half_free = incoming_count <= reactor->pool->messages_max / 2;
+    if (is_half_free && tf_list_is_empty(&reactor->starved)) {
+        reactor->is_pool_empty = false;
+    }
+}
+
 static void join_budget_line(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     tf_list_append(&reactor->starved, &channel->starved_link);
@@ -93,16 +102,17 @@ static uint32_t payload_bytes(const struct tf_channel *channel)
     return tf_frame_reader_total(&channel->reader) - TF_HEADER_BYTES;
 }
 
-bool tf_starvation_admit(struct tf_reactor *reactor, struct tf_channel *channel, size_t size)
+static bool may_take_from_budget(const struct tf_reactor *reactor, const struct tf_channel *channel)
 {
-    if (reactor->is_shutting_down) {
-        return true; // Nobody waits in a shutdown.
-    }
-    bool is_fed = reactor->fed == channel;
-    if ((!is_fed && !tf_list_is_empty(&reactor->starved)) || !tf_pool_has_budget(reactor->pool)) {
-        await_budget(reactor, channel);
+    if (!tf_pool_has_budget(reactor->pool)) {
         return false;
     }
+    return reactor->fed == channel ? reactor->fed_share > 0 : tf_list_is_empty(&reactor->starved);
+}
+
+// Whether the frame is whole, or has a place, or gets one.
+static bool may_begin(struct tf_reactor *reactor, struct tf_channel *channel, size_t size)
+{
     if (channel->has_place || size >= payload_bytes(channel)) {
         return true;
     }
@@ -110,11 +120,24 @@ bool tf_starvation_admit(struct tf_reactor *reactor, struct tf_channel *channel,
         take_place(reactor, channel);
         return true;
     }
-    if (size + tf_socket_pending(channel->watch.socket) >= payload_bytes(channel)) {
-        return true;
+    return size + tf_socket_pending(channel->watch.socket) >= payload_bytes(channel);
+}
+
+bool tf_starvation_admit(struct tf_reactor *reactor, struct tf_channel *channel, size_t size)
+{
+    if (reactor->is_shutting_down) {
+        return true; // Nobody waits in a shutdown.
     }
-    await_place(reactor, channel);
-    return false;
+    if (!may_take_from_budget(reactor, channel)) {
+        await_budget(reactor, channel);
+        return false;
+    }
+    if (!may_begin(reactor, channel, size)) {
+        await_place(reactor, channel);
+        return false;
+    }
+    reactor->fed_share -= reactor->fed == channel ? 1 : 0;
+    return true;
 }
 
 void tf_starvation_note_unfinished(
@@ -194,14 +217,35 @@ static void look_for_whole_frames(struct tf_reactor *reactor)
     }
 }
 
+// What is left of the budget, divided among those in line; as far as it goes, one for each. Who is alone
+// in line takes all, and what comes back meanwhile.
+static uint64_t share_of_budget(const struct tf_reactor *reactor)
+{
+    if (reactor->starved.next == reactor->starved.previous) {
+        return UINT64_MAX;
+    }
+    uint64_t incoming_count = atomic_load(&reactor->pool->incoming_count);
+    uint64_t messages_max = reactor->pool->messages_max;
+    uint64_t left = incoming_count < messages_max ? messages_max - incoming_count : 0;
+    uint64_t count = 0;
+    for (const struct tf_list *link = reactor->starved.next;
+         link != &reactor->starved && count < left;
+         link = link->next) {
+        count++;
+    }
+    return count > 0 ? left / count : 1;
+}
+
 // Each at most once a turn: fixed order and round-robin both let somebody wait for ever.
 static void feed_in_order(struct tf_reactor *reactor)
 {
     struct tf_list now;
+    uint64_t share = share_of_budget(reactor);
     tf_list_init(&now);
     tf_list_append_all(&now, &reactor->starved);
     while (!tf_list_is_empty(&now) && may_feed(reactor) && !tf_shutdown_cuts_turn(reactor)) {
         struct tf_list *link = tf_list_take_first(&now);
+        reactor->fed_share = share;
         tf_transfer_resume(reactor, TF_CONTAINER_OF(link, struct tf_channel, starved_link));
     }
     // Who was not reached stays in front of who starved again.
@@ -214,11 +258,6 @@ void tf_starvation_feed(struct tf_reactor *reactor)
     give_places(reactor);
     look_for_whole_frames(reactor);
     feed_in_order(reactor);
-
-    uint64_t incoming_count = atomic_load(&reactor->pool->incoming_count);
-    if (reactor->is_pool_empty && incoming_count <= reactor->pool->messages_max / 2) {
-        reactor->is_pool_empty = false;
-    }
 }
 
 // Since when somebody waits for what unfinished frames hold; UINT64_MAX: nobody does.

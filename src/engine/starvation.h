@@ -22,7 +22,12 @@
 /// socket is not read until it is fed.
 bool tf_starvation_admit(struct tf_reactor *reactor, struct tf_channel *channel, size_t size);
 
-/// Feeds those in line while there is budget, each at most once.
+/// Ends the episode of an empty pool if half of the budget is free again, and nobody waits for it. Comes
+/// before reading, which may begin the next one.
+void tf_starvation_end_episode(struct tf_reactor *reactor);
+
+/// Feeds those in line while there is budget, each at most once: they share it. Comes after reading, so
+/// that who has just come shares, too.
 void tf_starvation_feed(struct tf_reactor *reactor);
 
 /// Closes unfinished frames for whose place somebody waits too long. Comes after reading.

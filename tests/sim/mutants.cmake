@@ -101,6 +101,13 @@ sim_mutant(
   TO "tf_list_append_all(&reactor->starved, &now);"
   FOUND "FAILED  . f11_who_floods")
 sim_mutant(
+  a_line_whose_first_takes_all
+  SUBJECT pressure_sim
+  FILE starvation.c
+  FROM "reactor->fed_share = share;"
+  TO "reactor->fed_share = UINT64_MAX; (void)share;"
+  FOUND "FAILED  . f11_those_in_line")
+sim_mutant(
   a_listener_that_does_not_rest
   SUBJECT pressure_sim
   FILE listen.c

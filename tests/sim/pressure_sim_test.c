@@ -349,6 +349,50 @@ static void f11_who_floods_waits_in_line_like_everybody(void **state)
     assert_true(widest <= GAP_MAX);
 }
 
+// Who waits for the budget shares what comes back at once.
+static void f11_those_in_line_share_what_comes_back(void **state)
+{
+    (void)state;
+    enum { BUDGET = 16, MESSAGES = 100 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        struct tofu_message *held[BUDGET];
+        uint16_t channels[2];
+        pair_begin(seed);
+        use_wide_buffers();
+        const struct tofu_options options = {.pool_messages_max = BUDGET};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        for (int i = 0; i < 2; i++) {
+            pair_connect(&pair);
+            channels[i] = pair.client_channel;
+        }
+        for (uint64_t id = 1; id <= 2 * MESSAGES; id++) {
+            uint16_t channel = channels[id % 2];
+            pair_post(pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, channel, id, 20));
+        }
+        pair_pass(TF_SECOND);
+        for (int i = 0; i < BUDGET; i++) {
+            held[i] = take_regular(pair.server_engine, pair.server);
+        }
+        for (int i = 0; i < BUDGET; i++) {
+            tofu_engine_put(pair.server_engine, &held[i]);
+        }
+        pair_pass(TF_SECOND);
+
+        int odd = 0;
+        for (int i = 0; i < BUDGET; i++) {
+            held[i] = take_regular(pair.server_engine, pair.server);
+            odd += tofu_message_header(held[i])->id % 2 == 1 ? 1 : 0;
+        }
+        assert_true(odd >= BUDGET / 2 - 1 && odd <= BUDGET / 2 + 1);
+        for (int i = 0; i < BUDGET; i++) {
+            tofu_engine_put(pair.server_engine, &held[i]);
+        }
+        pair_close(&pair);
+    }
+}
+
 static void f12_without_descriptors_a_listener_rests_and_is_back_within_a_second(void **state)
 {
     (void)state;
@@ -469,6 +513,7 @@ int main(void)
         cmocka_unit_test(f9_a_peer_that_never_reads_fills_one_queue_and_all_comes_back),
         cmocka_unit_test(f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop),
         cmocka_unit_test(f11_who_floods_waits_in_line_like_everybody),
+        cmocka_unit_test(f11_those_in_line_share_what_comes_back),
         cmocka_unit_test(f12_without_descriptors_a_listener_rests_and_is_back_within_a_second),
         cmocka_unit_test(f12_each_listener_that_rests_is_told_of),
         cmocka_unit_test(f12_a_full_table_turns_callers_away_until_there_is_room),
