@@ -97,6 +97,9 @@ TOFU_API TOFU_NODISCARD enum tofu_status tofu_group_post_within(
 /// Gives the next message of the group: from a peer, from the engine (a notice), or from
 /// tofu_group_update().
 ///
+/// All that concerns one channel comes in the order in which it happened. Channels take turns: who has
+/// much in the queue is overtaken by who has little.
+///
 /// Ownership: `*message` is yours when it is not NULL; TOFU_OK with NULL means that none came.
 /// Threads: one at a time per object.
 /// Blocks: up to `timeout_ns`; 0 only looks, TOFU_WAIT_FOREVER waits for as long as it takes.

@@ -95,6 +95,9 @@ static enum tofu_status open_group(struct tofu_engine *engine, struct tofu_group
     group->outbox_newest = NULL;
     group->outbox_oldest = NULL;
     group->outbox_received = 0;
+    group->outbox_round = 0;
+    group->outbox_is_mixed = false;
+    group->newest_round = 0;
     group->pool_empty_episode = 0;
     group->is_destroyed = false;
     return TOFU_OK;
@@ -312,7 +315,8 @@ static enum tofu_status push_update(struct tofu_group *group, struct tofu_messag
     }
     message->header.status = TOFU_RECEIVER_UPDATE;
     message->is_update = true;
-    tf_mailbox_push(&group->mailbox, message, message);
+    message->round = TF_ROUND_LAST;
+    tf_mailbox_push(&group->mailbox, message, message, false);
     return TOFU_OK;
 }
 

@@ -49,6 +49,9 @@ struct tofu_group {
     struct tofu_message *outbox_newest; ///< this turn's messages, linked from newest to oldest
     struct tofu_message *outbox_oldest;
     uint64_t outbox_received;    ///< of these, messages of peers
+    uint64_t outbox_round;       ///< the mailbox's round when the first of these came
+    bool outbox_is_mixed;        ///< one of these is due before others that came before it
+    uint64_t newest_round;       ///< the highest of all that came
     uint64_t pool_empty_episode; ///< the last episode of which it was told
     bool is_destroyed;           ///< nothing is delivered any more
 };

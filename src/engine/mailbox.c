@@ -15,7 +15,8 @@ enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox)
 
 void tf_mailbox_close(struct tf_mailbox *mailbox)
 {
-    TF_ASSERT(tf_message_stack_is_empty(&mailbox->pushed) && mailbox->ready == NULL);
+    TF_ASSERT(tf_message_stack_is_empty(&mailbox->pushed));
+    TF_ASSERT(mailbox->ready == NULL && mailbox->rounds.count == 0);
 
     if (mailbox->has_event) {
         tf_event_close(&mailbox->event);
@@ -25,7 +26,8 @@ void tf_mailbox_close(struct tf_mailbox *mailbox)
 
 static bool answers_at_once(struct tf_mailbox *mailbox)
 {
-    return atomic_load(&mailbox->ready) != NULL || !tf_message_stack_is_empty(&mailbox->pushed) ||
+    return atomic_load(&mailbox->ready) != NULL || atomic_load(&mailbox->has_sorted) ||
+           !tf_message_stack_is_empty(&mailbox->pushed) ||
            atomic_load(&mailbox->closing_status) != TOFU_OK;
 }
 
@@ -57,9 +59,15 @@ static void wake_waiter(struct tf_mailbox *mailbox)
 }
 
 void tf_mailbox_push(
-    struct tf_mailbox *mailbox, struct tofu_message *newest, struct tofu_message *oldest)
+    struct tf_mailbox *mailbox,
+    struct tofu_message *newest,
+    struct tofu_message *oldest,
+    bool is_mixed)
 {
     tf_message_stack_push(&mailbox->pushed, newest, oldest);
+    if (is_mixed) {
+        atomic_store(&mailbox->is_mixed, true); // Behind the push: who sees it finds the messages.
+    }
     wake_waiter(mailbox);
 }
 
@@ -69,8 +77,37 @@ void tf_mailbox_stop(struct tf_mailbox *mailbox, enum tofu_status status)
     wake_waiter(mailbox);
 }
 
-// Only the waiter writes `ready`, so it needs no order there but that of sync_event()'s lock.
-static struct tofu_message *take_next(struct tf_mailbox *mailbox)
+uint64_t tf_mailbox_round(struct tf_mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->present, memory_order_relaxed);
+}
+
+static void sort_chain(struct tf_mailbox *mailbox, struct tofu_message *message)
+{
+    while (message != NULL) {
+        struct tofu_message *next = message->next;
+        tf_rounds_add(&mailbox->rounds, message);
+        message = next;
+    }
+}
+
+// Whatever was pushed meanwhile may be due before what is here.
+static void sort_all(struct tf_mailbox *mailbox)
+{
+    atomic_store(&mailbox->is_mixed, false);
+    sort_chain(mailbox, atomic_exchange(&mailbox->ready, NULL));
+    sort_chain(mailbox, tf_message_stack_take(&mailbox->pushed));
+}
+
+static struct tofu_message *take_sorted(struct tf_mailbox *mailbox)
+{
+    sort_all(mailbox);
+    struct tofu_message *message = tf_rounds_take(&mailbox->rounds);
+    atomic_store_explicit(&mailbox->has_sorted, mailbox->rounds.count > 0, memory_order_relaxed);
+    return message;
+}
+
+static struct tofu_message *take_as_it_came(struct tf_mailbox *mailbox)
 {
     struct tofu_message *message = atomic_load_explicit(&mailbox->ready, memory_order_relaxed);
     if (message == NULL) {
@@ -79,6 +116,19 @@ static struct tofu_message *take_next(struct tf_mailbox *mailbox)
     if (message != NULL) {
         atomic_store_explicit(&mailbox->ready, message->next, memory_order_relaxed);
         message->next = NULL;
+        tf_rounds_pass(&mailbox->rounds, message);
+    }
+    return message;
+}
+
+// Only the waiter writes what it has ready, so it needs no order there but that of sync_event()'s lock.
+static struct tofu_message *take_next(struct tf_mailbox *mailbox)
+{
+    bool is_sorted =
+        mailbox->rounds.count > 0 || atomic_load_explicit(&mailbox->is_mixed, memory_order_relaxed);
+    struct tofu_message *message = is_sorted ? take_sorted(mailbox) : take_as_it_came(mailbox);
+    if (message != NULL) {
+        atomic_store_explicit(&mailbox->present, mailbox->rounds.present, memory_order_relaxed);
         sync_event(mailbox);
     }
     return message;
@@ -135,16 +185,12 @@ enum tofu_status tf_mailbox_descriptor(struct tf_mailbox *mailbox, tofu_descript
 
 struct tofu_message *tf_mailbox_empty(struct tf_mailbox *mailbox)
 {
-    struct tofu_message *first = mailbox->ready;
-    struct tofu_message *rest = tf_message_stack_take(&mailbox->pushed);
-    mailbox->ready = NULL;
-    if (first == NULL) {
-        return rest;
+    struct tf_message_queue all = {0};
+    sort_all(mailbox);
+    for (struct tofu_message *message = tf_rounds_take(&mailbox->rounds); message != NULL;
+         message = tf_rounds_take(&mailbox->rounds)) {
+        tf_message_queue_append(&all, message);
     }
-    struct tofu_message *last = first;
-    while (last->next != NULL) {
-        last = last->next;
-    }
-    last->next = rest;
-    return first;
+    atomic_store(&mailbox->has_sorted, false);
+    return all.first;
 }

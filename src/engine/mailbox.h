@@ -2,7 +2,8 @@
 // The receive queue of a group: many threads push, one waits.
 //
 // What was pushed since the last look comes over in one exchange and is then given out from a private
-// chain. A pusher wakes the waiter only if it said that it sleeps. Where the application wants a
+// chain. When a pusher says that the order in which messages came is not that of their rounds (rounds.h), they
+// are given out in rounds until none is left, so that no channel keeps the others waiting. A pusher wakes the waiter only if it said that it sleeps. Where the application wants a
 // descriptor for an event loop of its own, both sides set it right after each change, under a lock,
 // from what the queue holds then: whoever comes last sees the last state.
 #ifndef TF_ENGINE_MAILBOX_H
@@ -16,6 +17,7 @@
 #include <tofu/status.h>
 
 #include "engine/message_stack.h"
+#include "engine/rounds.h"
 #include "os/event.h"
 #include "os/thread.h"
 
@@ -27,9 +29,13 @@ struct tf_mailbox {
     _Atomic uint32_t is_asleep;      ///< the waiter is about to park on this word
     _Atomic uint32_t closing_status; ///< what an empty closed mailbox answers; TOFU_OK: it is open
     _Atomic bool has_event;          ///< `event` is open
+    _Atomic bool is_mixed;           ///< what was pushed has to be sorted
     char padding[TF_CACHE_LINE_BYTES];
     /// The private chain of the waiter; others only ask whether it is NULL.
     _Atomic(struct tofu_message *) ready;
+    struct tf_rounds rounds;  ///< the waiter's own
+    _Atomic uint64_t present; ///< of these, the present one, for pushers
+    _Atomic bool has_sorted;  ///< there is something in them
     struct tf_mutex event_lock;
     struct tf_event event;
     bool event_is_set; ///< under event_lock
@@ -41,9 +47,16 @@ TOFU_NODISCARD enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox);
 /// Closes an empty mailbox that nobody uses.
 void tf_mailbox_close(struct tf_mailbox *mailbox);
 
-/// Pushes a chain linked from its newest message to its oldest. Threads: any.
+/// Pushes a chain linked from its newest message to its oldest; each notes its round. `is_mixed`: some are
+/// due before others that were pushed before them. Threads: any.
 void tf_mailbox_push(
-    struct tf_mailbox *mailbox, struct tofu_message *newest, struct tofu_message *oldest);
+    struct tf_mailbox *mailbox,
+    struct tofu_message *newest,
+    struct tofu_message *oldest,
+    bool is_mixed);
+
+/// Returns the present round, or one that was. Threads: any.
+uint64_t tf_mailbox_round(struct tf_mailbox *mailbox);
 
 /// Gives the next message; TOFU_OK with NULL on timeout; once empty and stopped, the closing status.
 /// Threads: one at a time.
@@ -57,7 +70,7 @@ void tf_mailbox_stop(struct tf_mailbox *mailbox, enum tofu_status status);
 TOFU_NODISCARD enum tofu_status tf_mailbox_descriptor(
     struct tf_mailbox *mailbox, tofu_descriptor *descriptor_out);
 
-/// Takes everything that is left, oldest first. Only when nobody waits or pushes any more.
+/// Takes everything that is left, as it would have been given out. Only when nobody waits or pushes any more.
 struct tofu_message *tf_mailbox_empty(struct tf_mailbox *mailbox);
 
 #endif

@@ -5,6 +5,28 @@
 #include "os/error.h"
 #include "wire/text_headers.h"
 
+// What is not about a channel goes behind all that is there. The present round is looked up once a turn,
+// since the waiter writes it all the time; an old one does no harm.
+static uint64_t choose_round(
+    struct tf_reactor *reactor, const struct tofu_group *group, const struct tofu_message *message)
+{
+    if (message->header.channel == 0) {
+        return TF_ROUND_LAST;
+    }
+    struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
+    uint64_t share = tf_rounds_share(reactor->pool->messages_max);
+    return tf_flow_next(&slot->flow, group->outbox_round, share);
+}
+
+static void note_round(struct tofu_group *group, uint64_t round)
+{
+    if (round < group->newest_round) {
+        group->outbox_is_mixed = true;
+    } else if (round != TF_ROUND_LAST) {
+        group->newest_round = round;
+    }
+}
+
 void tf_notices_deliver(
     struct tf_reactor *reactor, struct tofu_group *group, struct tofu_message *message)
 {
@@ -18,8 +40,11 @@ void tf_notices_deliver(
     group->outbox_newest = message;
     if (group->outbox_oldest == NULL) {
         group->outbox_oldest = message;
+        group->outbox_round = tf_mailbox_round(&group->mailbox);
         tf_list_append(&reactor->outboxes, &group->outbox_link);
     }
+    message->round = choose_round(reactor, group, message);
+    note_round(group, message->round);
 }
 
 static uint8_t returned_opcode(uint8_t opcode)
@@ -193,11 +218,13 @@ void tf_notices_flush(struct tf_reactor *reactor)
         struct tofu_message *oldest = group->outbox_oldest;
         group->outbox_newest = NULL;
         group->outbox_oldest = NULL;
+        bool is_mixed = group->outbox_is_mixed;
+        group->outbox_is_mixed = false;
         uint64_t received = group->outbox_received;
         group->outbox_received = 0;
         // Whoever has a message in hand finds it counted.
         tf_count(&group->counters.messages_received, received);
         tf_count(&reactor->counters.messages_received, received);
-        tf_mailbox_push(&group->mailbox, newest, oldest);
+        tf_mailbox_push(&group->mailbox, newest, oldest, is_mixed);
     }
 }

@@ -32,9 +32,10 @@ struct tofu_message {
     struct tofu_engine *engine; ///< whose it is
     struct tofu_group *group;   ///< who posted it, or whose reserved notice it is
     uint64_t queued_ns;         ///< when the I/O thread took it for sending
-    uint32_t ticket;            ///< generation of the channel number it was posted to
-    uint8_t population;         ///< enum tf_population: what it counts as
-    bool is_update;             ///< on its way through tofu_group_update()
+    uint64_t round;     ///< when it is given out, in the order of its receive queue (rounds.h)
+    uint32_t ticket;    ///< generation of the channel number it was posted to
+    uint8_t population; ///< enum tf_population: what it counts as
+    bool is_update;     ///< on its way through tofu_group_update()
 };
 
 /// Returns a fresh message, or NULL without memory.

@@ -108,6 +108,20 @@ sim_mutant(
   TO "reactor->fed_share = UINT64_MAX; (void)share;"
   FOUND "FAILED  . f11_those_in_line")
 sim_mutant(
+  a_receive_queue_without_rounds
+  SUBJECT pressure_sim
+  FILE notices.c
+  FROM "return tf_flow_next(&slot->flow, group->outbox_round, share);"
+  TO "(void)slot; (void)share; return TF_ROUND_LAST;"
+  FOUND "FAILED  . f11_a_full_queue")
+sim_mutant(
+  a_receive_queue_that_is_not_sorted
+  SUBJECT pressure_sim
+  FILE notices.c
+  FROM "group->outbox_is_mixed = true;"
+  TO "group->outbox_is_mixed = false;"
+  FOUND "FAILED  . f11_a_full_queue")
+sim_mutant(
   a_listener_that_does_not_rest
   SUBJECT pressure_sim
   FILE listen.c

@@ -349,6 +349,51 @@ static void f11_who_floods_waits_in_line_like_everybody(void **state)
     assert_true(widest <= GAP_MAX);
 }
 
+// The flood has the whole budget in the receive queue before the honest peer says anything, and the
+// application is slow: it is not made to wait for what was there before it.
+static void f11_a_full_queue_of_a_flood_is_no_head_start(void **state)
+{
+    (void)state;
+    enum { BUDGET = 64, FLOOD = 1000, HONEST = 10, GAP_MAX = 3 };
+    uint64_t widest = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        use_wide_buffers();
+        const struct tofu_options options = {.pool_messages_max = BUDGET};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+        uint16_t flood = pair.client_channel;
+        pair_connect(&pair);
+        for (uint64_t id = 1; id <= FLOOD; id++) {
+            pair_post(pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, flood, id, 20));
+        }
+        pair_pass(TF_SECOND);
+        assert_int_equal(pair_stats(pair.server_engine).messages_incoming, BUDGET);
+        for (uint64_t id = 1001; id <= 1000 + HONEST; id++) {
+            pair_post(
+                pair.client,
+                pair_message(pair.client_engine, TOFU_SIGNAL, pair.client_channel, id, 20));
+        }
+        pair_pass(TF_SECOND);
+
+        uint64_t gap = 0; // Of messages of the flood before an honest one.
+        for (uint64_t honest = 0; honest < HONEST;) {
+            struct tofu_message *message = take_regular(pair.server_engine, pair.server);
+            bool is_honest = tofu_message_header(message)->id > 1000;
+            honest += is_honest ? 1 : 0;
+            gap = is_honest ? 0 : gap + 1;
+            widest = gap > widest ? gap : widest;
+            tofu_engine_put(pair.server_engine, &message);
+            pair_pass(TF_MILLISECOND);
+        }
+        pair_close(&pair);
+    }
+    print_message("at most %llu of the flood before one\n", (unsigned long long)widest);
+    assert_true(widest <= GAP_MAX);
+}
+
 // Who waits for the budget shares what comes back at once.
 static void f11_those_in_line_share_what_comes_back(void **state)
 {
@@ -513,6 +558,7 @@ int main(void)
         cmocka_unit_test(f9_a_peer_that_never_reads_fills_one_queue_and_all_comes_back),
         cmocka_unit_test(f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop),
         cmocka_unit_test(f11_who_floods_waits_in_line_like_everybody),
+        cmocka_unit_test(f11_a_full_queue_of_a_flood_is_no_head_start),
         cmocka_unit_test(f11_those_in_line_share_what_comes_back),
         cmocka_unit_test(f12_without_descriptors_a_listener_rests_and_is_back_within_a_second),
         cmocka_unit_test(f12_each_listener_that_rests_is_told_of),

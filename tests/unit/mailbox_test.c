@@ -34,7 +34,7 @@ static int tear_down(void **state)
 
 static void push(struct fixture *own, size_t index)
 {
-    tf_mailbox_push(&own->mailbox, &own->messages[index], &own->messages[index]);
+    tf_mailbox_push(&own->mailbox, &own->messages[index], &own->messages[index], false);
 }
 
 static void assert_waits(struct fixture *own, uint64_t timeout_ns, size_t index)
@@ -77,7 +77,7 @@ static void a_chain_comes_out_oldest_first_and_one_by_one(void **state)
     own->messages[3].next = &own->messages[2];
     own->messages[2].next = &own->messages[1];
 
-    tf_mailbox_push(&own->mailbox, &own->messages[3], &own->messages[1]);
+    tf_mailbox_push(&own->mailbox, &own->messages[3], &own->messages[1], false);
 
     push(own, 4);
     for (size_t i = 0; i < MESSAGE_COUNT; i++) {
@@ -237,6 +237,57 @@ static void emptying_gives_all_that_is_left_in_order(void **state)
     assert_null(tf_mailbox_empty(&own->mailbox));
 }
 
+static void push_in_round(struct fixture *own, size_t index, uint64_t round, bool is_mixed)
+{
+    struct tofu_message *message = &own->messages[index];
+    message->round = round;
+    tf_mailbox_push(&own->mailbox, message, message, is_mixed);
+}
+
+static void who_has_little_in_it_overtakes_who_has_much(void **state)
+{
+    struct fixture *own = *state;
+    for (size_t i = 0; i < 3; i++) {
+        push_in_round(own, i, i + 1, false);
+    }
+    assert_waits(own, 0, 0);
+    assert_int_equal(tf_mailbox_round(&own->mailbox), 1);
+
+    push_in_round(own, 3, 2, true);
+
+    assert_waits(own, 0, 1);
+    assert_waits(own, 0, 3);
+    push_in_round(own, 4, 3, false); // Sorting goes on until nothing is left.
+    assert_waits(own, 0, 2);
+    assert_int_equal(tf_mailbox_round(&own->mailbox), 3);
+    assert_waits(own, 0, 4);
+    assert_nothing(own, TOFU_OK);
+    push_in_round(own, 0, 5, false);
+    assert_waits(own, 0, 0);
+    assert_int_equal(tf_mailbox_round(&own->mailbox), 5);
+}
+
+static void emptying_gives_all_that_was_sorted(void **state)
+{
+    struct fixture *own = *state;
+    for (size_t i = 0; i < 3; i++) {
+        push_in_round(own, i, i + 1, false);
+    }
+    push_in_round(own, 3, 1, true);
+    assert_waits(own, 0, 0);
+    push_in_round(own, 4, 9, false);
+
+    const struct tofu_message *message = tf_mailbox_empty(&own->mailbox);
+
+    static const size_t order[] = {3, 1, 2, 4};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        assert_ptr_equal(message, &own->messages[order[i]]);
+        message = message->next;
+    }
+    assert_null(message);
+    assert_null(tf_mailbox_empty(&own->mailbox));
+}
+
 static tofu_descriptor descriptor_of(struct fixture *own)
 {
     tofu_descriptor descriptor = -1;
@@ -264,6 +315,26 @@ static void the_descriptor_is_readable_exactly_while_there_is_a_message(void **s
     assert_waits(own, 0, 1);
     assert_false(is_readable(descriptor, 0));
     assert_nothing(own, TOFU_OK);
+    assert_false(is_readable(descriptor, 0));
+}
+
+static void the_descriptor_is_readable_while_there_is_a_sorted_message(void **state)
+{
+    struct fixture *own = *state;
+    tofu_descriptor descriptor = descriptor_of(own);
+    push_in_round(own, 0, 1, false);
+    push_in_round(own, 1, 2, false);
+    push_in_round(own, 2, 1, true);
+    static const size_t order[] = {0, 2, 1};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        assert_true(is_readable(descriptor, 0));
+        assert_waits(own, 0, order[i]);
+    }
+    assert_false(is_readable(descriptor, 0));
+    assert_nothing(own, TOFU_OK);
+    push_in_round(own, 3, 3, true);
+    assert_true(is_readable(descriptor, 0));
+    assert_waits(own, 0, 3);
     assert_false(is_readable(descriptor, 0));
 }
 
@@ -305,7 +376,7 @@ static void the_descriptor_of_a_stopped_mailbox_stays_readable(void **state)
 
 static void push_in_mailbox(void *queue, struct tofu_message *message)
 {
-    tf_mailbox_push(queue, message, message);
+    tf_mailbox_push(queue, message, message, false);
 }
 
 // A wait that elapses here is a lost wake-up: there is always a message to come.
@@ -369,7 +440,7 @@ static bool bounce(void *context)
         return false;
     }
     own->bounced++;
-    tf_mailbox_push(own->to, message, message);
+    tf_mailbox_push(own->to, message, message, false);
     return own->bounced < BOUNCE_COUNT;
 }
 
@@ -453,7 +524,10 @@ int main(void)
         TEST(a_stop_wakes_the_waiter),
         TEST(a_stop_does_not_overtake_a_message),
         TEST(emptying_gives_all_that_is_left_in_order),
+        TEST(who_has_little_in_it_overtakes_who_has_much),
+        TEST(emptying_gives_all_that_was_sorted),
         TEST(the_descriptor_is_readable_exactly_while_there_is_a_message),
+        TEST(the_descriptor_is_readable_while_there_is_a_sorted_message),
         TEST(a_descriptor_that_is_made_late_is_right_at_once),
         TEST(there_is_one_descriptor),
         TEST(the_descriptor_of_a_stopped_mailbox_stays_readable),
