@@ -76,16 +76,6 @@ bool tf_bytes_append(
     return true;
 }
 
-void tf_bytes_remove(struct tf_bytes *bytes, size_t offset, size_t size)
-{
-    TF_ASSERT(offset + size <= bytes->size);
-
-    if (size > 0) {
-        memmove(bytes->data + offset, bytes->data + offset + size, bytes->size - offset - size);
-        bytes->size -= (uint32_t)size;
-    }
-}
-
 void tf_bytes_clear(struct tf_bytes *bytes, const struct tofu_allocator *allocator)
 {
     tf_free(allocator, bytes->data, bytes->capacity);

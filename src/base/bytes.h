@@ -23,17 +23,14 @@ struct tf_bytes {
 bool tf_bytes_reserve(
     struct tf_bytes *bytes, const struct tofu_allocator *allocator, size_t capacity);
 
-/// Appends a copy of `data`, which may be a piece of these bytes, growing to at most `capacity_max`. Returns false, and changes nothing, without
-/// memory. The caller has checked that it fits.
+/// Appends a copy of `data`, which may be a piece of these bytes, growing to at most `capacity_max`. Returns
+/// false, and changes nothing, without memory. The caller has checked that it fits.
 bool tf_bytes_append(
     struct tf_bytes *bytes,
     const struct tofu_allocator *allocator,
     const void *data,
     size_t size,
     size_t capacity_max);
-
-/// Removes `size` bytes at `offset` and closes the gap.
-void tf_bytes_remove(struct tf_bytes *bytes, size_t offset, size_t size);
 
 /// Frees the memory and leaves an empty buffer.
 void tf_bytes_clear(struct tf_bytes *bytes, const struct tofu_allocator *allocator);

@@ -62,21 +62,6 @@ bool tf_attempt_start(struct tf_reactor *reactor, struct tf_channel *channel)
     return true;
 }
 
-bool tf_attempt_resolved(struct tf_reactor *reactor, struct tf_channel *channel)
-{
-    const struct tf_resolution *resolution = tf_query_resolution(channel->attempt->query);
-    TF_ASSERT(resolution != NULL);
-
-    tf_list_remove(&channel->phase_link);
-    if (resolution->status != TOFU_OK) {
-        tf_ending_begin(reactor, channel, resolution->status, resolution->detail, TF_ENDING_CLOSE);
-        return false;
-    }
-    channel->attempt->endpoints = resolution->endpoints;
-    channel->attempt->endpoint_count = resolution->endpoint_count;
-    return true;
-}
-
 void tf_attempt_end(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     tf_query_close(&channel->attempt->query);
@@ -187,6 +172,23 @@ void tf_connect_start(struct tf_reactor *reactor, struct tf_channel *channel)
     }
 }
 
+// Takes the endpoints of a name that has been resolved. Returns whether there are any; if not, the channel has
+// ended.
+static bool attempt_resolved(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    const struct tf_resolution *resolution = tf_query_resolution(channel->attempt->query);
+    TF_ASSERT(resolution != NULL);
+
+    tf_list_remove(&channel->phase_link);
+    if (resolution->status != TOFU_OK) {
+        tf_ending_begin(reactor, channel, resolution->status, resolution->detail, TF_ENDING_CLOSE);
+        return false;
+    }
+    channel->attempt->endpoints = resolution->endpoints;
+    channel->attempt->endpoint_count = resolution->endpoint_count;
+    return true;
+}
+
 void tf_connect_resolutions(struct tf_reactor *reactor)
 {
     if (!atomic_exchange(&reactor->has_resolutions, false)) {
@@ -197,7 +199,7 @@ void tf_connect_resolutions(struct tf_reactor *reactor)
         struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, phase_link);
         link = link->next;
         if (tf_query_resolution(channel->attempt->query) == NULL ||
-            !tf_attempt_resolved(reactor, channel)) {
+            !attempt_resolved(reactor, channel)) {
             continue;
         }
         if (channel->side == TF_LISTENING) {

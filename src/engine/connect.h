@@ -20,9 +20,6 @@ void tf_connect_timer(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Returns whether they are there; when it returns false the channel waits for a name or has ended.
 bool tf_attempt_start(struct tf_reactor *reactor, struct tf_channel *channel);
 
-/// Takes the endpoints of a name that has been resolved, as tf_attempt_start().
-bool tf_attempt_resolved(struct tf_reactor *reactor, struct tf_channel *channel);
-
 /// Goes on with every channel whose name has been resolved.
 void tf_connect_resolutions(struct tf_reactor *reactor);
 

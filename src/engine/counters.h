@@ -28,15 +28,6 @@ static inline void tf_histogram_add(struct tf_histogram *histogram, uint64_t tim
     tf_count(&histogram->counts[bucket], 1);
 }
 
-static inline void tf_histogram_read(
-    struct tf_histogram *histogram, struct tofu_histogram *histogram_out)
-{
-    for (unsigned i = 0; i < TOFU_HISTOGRAM_BUCKETS; i++) {
-        histogram_out->counts[i] =
-            atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
-    }
-}
-
 /// An engine's; names as in struct tofu_stats.
 struct tf_counters {
     _Atomic uint64_t messages_sent;

@@ -19,6 +19,14 @@ static void read_gauges(struct tofu_engine *engine, struct tofu_stats *stats)
     stats->wakeups = atomic_load(&engine->reactor.wakeups);
 }
 
+static void histogram_read(struct tf_histogram *histogram, struct tofu_histogram *histogram_out)
+{
+    for (unsigned i = 0; i < TOFU_HISTOGRAM_BUCKETS; i++) {
+        histogram_out->counts[i] =
+            atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+    }
+}
+
 static void read_counters(struct tf_counters *counters, struct tofu_stats *stats)
 {
     stats->messages_sent = atomic_load(&counters->messages_sent);
@@ -37,8 +45,8 @@ static void read_counters(struct tf_counters *counters, struct tofu_stats *stats
     stats->accepts_failed = atomic_load(&counters->accepts_failed);
     stats->pool_empty_episodes = atomic_load(&counters->pool_empty_episodes);
     stats->turns = atomic_load(&counters->turns);
-    tf_histogram_read(&counters->queue_dwell, &stats->queue_dwell);
-    tf_histogram_read(&counters->loop_lag, &stats->loop_lag);
+    histogram_read(&counters->queue_dwell, &stats->queue_dwell);
+    histogram_read(&counters->loop_lag, &stats->loop_lag);
 }
 
 enum tofu_status tofu_engine_stats(

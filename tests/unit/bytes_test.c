@@ -159,26 +159,6 @@ static void appending_a_piece_of_itself_copies_it_before_it_goes(void **state)
     assert_memory_equal(own->bytes.data, "abcdbcd", 7);
 }
 
-static void removing_closes_the_gap_and_keeps_the_memory(void **state)
-{
-    struct fixture *own = *state;
-    append(own, "one two three", 13);
-    const uint8_t *memory = own->bytes.data;
-
-    tf_bytes_remove(&own->bytes, 4, 4);
-    assert_int_equal(own->bytes.size, 9);
-    assert_memory_equal(own->bytes.data, "one three", 9);
-
-    tf_bytes_remove(&own->bytes, 3, 6);
-    assert_int_equal(own->bytes.size, 3);
-    assert_memory_equal(own->bytes.data, "one", 3);
-
-    tf_bytes_remove(&own->bytes, 3, 0);
-    tf_bytes_remove(&own->bytes, 0, 3);
-    assert_int_equal(own->bytes.size, 0);
-    assert_ptr_equal(own->bytes.data, memory);
-}
-
 static void clearing_frees_all_and_may_be_repeated(void **state)
 {
     struct fixture *own = *state;
@@ -207,7 +187,6 @@ int main(void)
         with_fixture(a_failed_append_changes_nothing),
         with_fixture(appending_nothing_to_nothing_is_fine),
         with_fixture(appending_a_piece_of_itself_copies_it_before_it_goes),
-        with_fixture(removing_closes_the_gap_and_keeps_the_memory),
         with_fixture(clearing_frees_all_and_may_be_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
