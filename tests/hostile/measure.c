@@ -6,10 +6,10 @@
 
 // How much an engine that has nothing to do may do, however long. The turn that answered us last is counted
 // at its end, so it may be counted late, and the wake-up for it may have come when it was awake: that makes
-// one more. A turn costs some microseconds; with thousands of sockets on poll(2) it is a millisecond, and with
-// a sanitizer two.
+// one more. A turn costs some microseconds; with thousands of sockets on poll(2) it is one or two milliseconds,
+// and more beside a load or with a sanitizer.
 #define IDLE_TURNS_MAX        2
-#define IDLE_PROCESSOR_NS_MAX (5 * MILLISECOND_NS)
+#define IDLE_PROCESSOR_NS_MAX (10 * MILLISECOND_NS)
 
 uint64_t scaled(const char *what, uint64_t count)
 {
