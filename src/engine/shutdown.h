@@ -27,7 +27,7 @@
 /// and then its caller waits no longer.
 #define TF_SHUTDOWN_TURN_NS  (10 * TF_MILLISECOND)
 #define TF_SHUTDOWN_RESET_NS (40 * TF_MILLISECOND)
-#define TF_SHUTDOWN_LEAVE_NS (90 * TF_MILLISECOND)
+#define TF_SHUTDOWN_LEAVE_NS (80 * TF_MILLISECOND)
 
 /// A shutdown, under way or over. It is the engine's, because whoever asked for it may be gone before its end.
 struct tf_shutdown {
