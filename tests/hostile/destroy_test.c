@@ -81,9 +81,12 @@ static void get_until_told(void *argument)
         }
         tofu_message_header(message)->opcode = TOFU_SIGNAL;
         tofu_message_header(message)->channel = actor->channel;
-        if (tofu_message_set_body(message, body, sizeof body) != TOFU_OK ||
-            tofu_group_post(actor->group, &message, NULL) != TOFU_OK) {
-            actor->last = TOFU_UNKNOWN_ERROR;
+        actor->last = tofu_message_set_body(message, body, sizeof body);
+        if (actor->last == TOFU_OK) {
+            actor->last = tofu_group_post(actor->group, &message, NULL);
+        }
+        // It may have slept elsewhere than in a get, and is told here then.
+        if (actor->last != TOFU_OK) {
             tofu_engine_put(actor->engine, &message);
             return;
         }
