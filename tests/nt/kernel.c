@@ -14,7 +14,6 @@
 // A fresh one; it stands ready for who never calls nt_kernel_begin().
 #define FRESH                                                                                      \
     {                                                                                              \
-        .requests = {&nt_kernel.requests, &nt_kernel.requests},                                    \
         .put_off = {&nt_kernel.put_off, &nt_kernel.put_off},                                       \
         .ports = {&nt_kernel.ports, &nt_kernel.ports},                                             \
     }
@@ -29,7 +28,7 @@ void nt_kernel_begin(void)
 void nt_kernel_end(void)
 {
     const struct nt_counts *counts = &nt_kernel.counts;
-    if (!tf_list_is_empty(&nt_kernel.requests)) {
+    if (nt_kernel.loan_count != 0) {
         nt_world_fail("a request never came back");
     }
     if (counts->packets != counts->requests) {
@@ -43,6 +42,8 @@ void nt_kernel_end(void)
     }
     free(nt_kernel.handles);
     nt_kernel.handles = NULL;
+    free(nt_kernel.loans);
+    nt_kernel.loans = NULL;
 }
 
 const struct nt_counts *nt_kernel_counts(void)
@@ -52,23 +53,24 @@ const struct nt_counts *nt_kernel_counts(void)
 
 void *nt_allocate(size_t size)
 {
-    void *memory = calloc(1, size);
+    // Not calloc(): that of glibc goes past the cache of small blocks.
+    void *memory = malloc(size);
     if (memory == NULL) {
         nt_world_fail("the kernel itself has no memory");
     }
-    return memory;
+    return memset(memory, 0, size);
 }
 
-static void handles_grow(void)
+void *nt_grow(void *array, uint32_t *capacity, size_t size)
 {
-    uint32_t capacity = nt_kernel.handle_capacity == 0 ? 32 : 2 * nt_kernel.handle_capacity;
-    struct nt_handle *handles = nt_allocate(capacity * sizeof *handles);
-    if (nt_kernel.handle_capacity > 0) {
-        memcpy(handles, nt_kernel.handles, nt_kernel.handle_capacity * sizeof *handles);
+    uint32_t grown = *capacity == 0 ? 32 : 2 * *capacity;
+    void *fresh = nt_allocate(grown * size);
+    if (*capacity > 0) {
+        memcpy(fresh, array, *capacity * size);
     }
-    free(nt_kernel.handles);
-    nt_kernel.handles = handles;
-    nt_kernel.handle_capacity = capacity;
+    free(array);
+    *capacity = grown;
+    return fresh;
 }
 
 // The lowest value that is free comes first, so that of a closed handle comes back at once.
@@ -80,7 +82,8 @@ static tf_nt_handle handle_make(struct nt_file *file, struct nt_port *port)
         i++;
     }
     if (i == nt_kernel.handle_capacity) {
-        handles_grow();
+        nt_kernel.handles =
+            nt_grow(nt_kernel.handles, &nt_kernel.handle_capacity, sizeof(struct nt_handle));
     }
     nt_kernel.handles[i] = (struct nt_handle){.file = file, .port = port};
     nt_kernel.handle_lowest = i + 1;

@@ -59,7 +59,6 @@ struct nt_queued {
 
 struct nt_request {
     struct tf_list file_link;
-    struct tf_list all_link;
     struct tf_list put_off_link;
     struct nt_file *file;
     enum nt_request_state state;
@@ -71,10 +70,19 @@ struct nt_request {
     uint32_t events;
     struct nt_queued packet;
 
+    uint32_t place;                    ///< in the list of what the kernel owns
     struct tf_nt_io_status *io_status; ///< the caller's, ours for now
     struct tf_nt_poll *poll;
     struct tf_nt_io_status io_status_given; ///< as they were
     struct tf_nt_poll poll_given;
+};
+
+/// Memory of a caller's that is the kernel's while its request is under way. Apart from the request, and one
+/// beside the other, because each piece of memory that comes or goes is compared with all of it.
+struct nt_loan {
+    struct nt_request *request;
+    const struct tf_nt_io_status *io_status;
+    const struct tf_nt_poll *poll;
 };
 
 struct nt_kernel {
@@ -83,7 +91,9 @@ struct nt_kernel {
     uint32_t handle_lowest; ///< none below is free
     uint64_t port_count;    ///< opened ever
     struct tf_list ports;   ///< open now
-    struct tf_list requests;
+    struct nt_loan *loans;  ///< one per request under way
+    uint32_t loan_count;
+    uint32_t loan_capacity;
     struct tf_list put_off;
     uint32_t put_off_count;
     struct nt_counts counts;
@@ -93,6 +103,8 @@ extern struct nt_kernel nt_kernel;
 
 /// Memory of the kernel itself, zero; never NULL.
 void *nt_allocate(size_t size);
+/// Gives an array of twice the capacity with the same begin, and frees the old one.
+void *nt_grow(void *array, uint32_t *capacity, size_t size);
 
 // Handles and files (kernel.c).
 tf_nt_handle nt_port_open(void);

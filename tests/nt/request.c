@@ -23,19 +23,37 @@ static bool overlaps(const void *first, size_t first_size, const void *second, s
 
 bool nt_kernel_owns(const void *memory, size_t size)
 {
-    for (struct tf_list *link = nt_kernel.requests.next; link != &nt_kernel.requests;
-         link = link->next) {
-        const struct nt_request *request = TF_CONTAINER_OF(link, struct nt_request, all_link);
-        if (overlaps(memory, size, request->io_status, sizeof *request->io_status) ||
-            overlaps(memory, size, request->poll, sizeof *request->poll)) {
+    for (uint32_t i = 0; i < nt_kernel.loan_count; i++) {
+        const struct nt_loan *loan = &nt_kernel.loans[i];
+        if (overlaps(memory, size, loan->io_status, sizeof *loan->io_status) ||
+            overlaps(memory, size, loan->poll, sizeof *loan->poll)) {
             return true;
         }
     }
     return false;
 }
 
+static void loan_add(struct nt_request *request)
+{
+    if (nt_kernel.loan_count == nt_kernel.loan_capacity) {
+        nt_kernel.loans =
+            nt_grow(nt_kernel.loans, &nt_kernel.loan_capacity, sizeof(struct nt_loan));
+    }
+    request->place = nt_kernel.loan_count++;
+    nt_kernel.loans[request->place] = (struct nt_loan){
+        .request = request, .io_status = request->io_status, .poll = request->poll};
+}
+
+static void loan_remove(const struct nt_request *request)
+{
+    struct nt_loan last = nt_kernel.loans[--nt_kernel.loan_count];
+    nt_kernel.loans[request->place] = last;
+    last.request->place = request->place;
+}
+
 static void memory_take(struct nt_request *request)
 {
+    loan_add(request);
     request->io_status_given = *request->io_status;
     request->poll_given = *request->poll;
     if (__asan_poison_memory_region != NULL) {
@@ -46,6 +64,7 @@ static void memory_take(struct nt_request *request)
 
 static void memory_give_back(struct nt_request *request)
 {
+    loan_remove(request);
     if (__asan_unpoison_memory_region != NULL) {
         __asan_unpoison_memory_region(request->io_status, sizeof *request->io_status);
         __asan_unpoison_memory_region(request->poll, sizeof *request->poll);
@@ -139,9 +158,7 @@ struct nt_request *nt_request_begin(
     request->packet.key = file->key;
     tf_list_init(&request->put_off_link);
     tf_list_init(&request->file_link);
-    tf_list_init(&request->all_link);
     tf_list_append(&file->requests, &request->file_link);
-    tf_list_append(&nt_kernel.requests, &request->all_link);
     file->request_count++;
     file->context = context;
     nt_kernel.counts.requests++;
@@ -198,7 +215,6 @@ void nt_request_finish(struct nt_request *request, struct tf_nt_packet *packet_o
     *packet_out = (struct tf_nt_packet){
         .key = request->packet.key, .context = request->context, .io_status = *request->io_status};
     tf_list_remove(&request->file_link);
-    tf_list_remove(&request->all_link);
     free(request);
     nt_kernel.counts.packets++;
     file->request_count--;
