@@ -22,30 +22,35 @@ void ledger_close(struct ledger *ledger)
     }
 }
 
-static uint64_t mix_word(uint64_t hash, const unsigned char *bytes)
+static uint64_t mix_word(uint64_t hash, uint64_t word)
+{
+    hash ^= word;
+    return (hash << 29 | hash >> 35) * UINT64_C(0x9fb21c651e98df25);
+}
+
+static uint64_t mix_next(uint64_t hash, const unsigned char *bytes)
 {
     uint64_t word;
     memcpy(&word, bytes, sizeof word);
-    hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);
-    return hash ^ hash >> 31;
+    return mix_word(hash, word);
 }
 
-#define LANES       4
-#define BLOCK_BYTES (8 * LANES)
+#define BLOCK_BYTES 32
 
-// Lanes side by side: one multiplication after the other would wait for its result.
+// Four lanes side by side: one multiplication after the other would wait for its result. No array, which the
+// compiler would keep in memory.
 static uint64_t mix_blocks(uint64_t hash, const unsigned char *bytes, size_t block_count)
 {
-    uint64_t lanes[LANES] = {hash, 1, 2, 3};
+    uint64_t second = 1;
+    uint64_t third = 2;
+    uint64_t fourth = 3;
     for (; block_count > 0; block_count--, bytes += BLOCK_BYTES) {
-        for (size_t i = 0; i < LANES; i++) {
-            lanes[i] = mix_word(lanes[i], bytes + 8 * i);
-        }
+        hash = mix_next(hash, bytes);
+        second = mix_next(second, bytes + 8);
+        third = mix_next(third, bytes + 16);
+        fourth = mix_next(fourth, bytes + 24);
     }
-    for (size_t i = 1; i < LANES; i++) {
-        lanes[0] = mix_word(lanes[0], (const unsigned char *)&lanes[i]);
-    }
-    return lanes[0];
+    return mix_word(mix_word(mix_word(hash, second), third), fourth);
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
@@ -57,10 +62,12 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
         size %= BLOCK_BYTES;
     }
     for (; size >= 8; size -= 8, position += 8) {
-        hash = mix_word(hash, position);
+        hash = mix_next(hash, position);
     }
-    for (; size > 0; size--, position++) {
-        hash = (hash ^ *position) * UINT64_C(0x100000001b3);
+    if (size > 0) {
+        uint64_t word = (uint64_t)size << 56; // There is room above seven bytes.
+        memcpy(&word, position, size);
+        hash = mix_word(hash, word);
     }
     return hash;
 }
@@ -75,13 +82,12 @@ uint64_t message_content(const struct tofu_message *message)
     size_t value_size;
     while (tofu_text_next(&texts, &name, &name_size, &value, &value_size)) {
         hash = mix(hash, name, name_size);
-        hash = mix(hash, &value_size, sizeof value_size);
+        hash = mix_word(hash, value_size);
         hash = mix(hash, value, value_size);
     }
     size_t size;
     const void *body = tofu_message_body(message, &size);
-    hash = mix(hash, &size, sizeof size);
-    return mix(hash, body, size);
+    return mix(mix_word(hash, size), body, size);
 }
 
 static void *memory_or_fail(void *memory)

@@ -67,7 +67,11 @@ struct tf_sim_config {
 /// Starts a world; what the last one left behind is forgotten. The configuration is drawn from the
 /// seed and has no faults; change it before anything happens.
 void sim_begin(uint64_t seed);
-struct tf_sim_config *sim_config(void);
+extern struct tf_sim_config sim_settings;
+static inline struct tf_sim_config *sim_config(void)
+{
+    return &sim_settings;
+}
 
 /// From here on chance goes as in another world that was reseeded with the same number.
 void sim_reseed(uint64_t seed);
@@ -105,11 +109,35 @@ static inline void sim_trace(const char *what, uint64_t a, uint64_t b)
 }
 void sim_set_verbose(bool is_verbose);
 
-/// Random numbers of this world.
-uint64_t sim_random(void);
-uint64_t sim_below(uint64_t end);                    ///< 0 .. end - 1; `end` is not 0
-uint64_t sim_between(uint64_t first, uint64_t last); ///< both included
-bool sim_chance(uint32_t thousandths);
+/// Random numbers of this world. In the header, as drawing is what the simulator does most.
+extern uint64_t sim_random_state;
+
+/// splitmix64: every seed, neighbours included, gives an unrelated sequence.
+static inline uint64_t sim_random(void)
+{
+    sim_random_state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t bits = sim_random_state;
+    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return bits ^ (bits >> 31);
+}
+
+/// 0 .. end - 1; `end` is not 0. Small ranges, nearly all there are, go without a division.
+static inline uint64_t sim_below(uint64_t end)
+{
+    return end <= UINT32_MAX ? (sim_random() >> 32) * end >> 32 : sim_random() % end;
+}
+
+/// Both included.
+static inline uint64_t sim_between(uint64_t first, uint64_t last)
+{
+    return first + sim_below(last - first + 1);
+}
+
+static inline bool sim_chance(uint32_t thousandths)
+{
+    return thousandths != 0 && sim_below(1000) < thousandths;
+}
 
 #if defined(__GNUC__) || defined(__clang__)
 __attribute__((format(__printf__, 1, 2)))

@@ -10,6 +10,7 @@
 #include "os/poller.h"
 #include "sim/coverage.h"
 #include "sim/os/network.h"
+#include "sim/os/watched.h"
 
 static struct sim_connection *connections;
 
@@ -148,6 +149,7 @@ void sim_end_break(struct sim_end *end, int error)
         sim_cover(SIM_RESET_WITH_DATA, end->fill > 0);
         end->fill = 0;
         end->arrived = 0;
+        sim_end_stir(end->peer);
     }
     sim_end_announce(end, TF_POLL_READ | TF_POLL_WRITE | TF_POLL_ERROR | TF_POLL_HANGUP);
 }
@@ -168,6 +170,7 @@ void sim_end_shut(struct sim_end *end)
     }
     sim_trace("shut", 0, 0);
     end->has_shut = true;
+    sim_end_stir(end);
     end->peer->end_is_coming = true;
     sim_end_expect(end->peer);
 }
@@ -175,10 +178,10 @@ void sim_end_shut(struct sim_end *end)
 static void mark_closed(struct sim_end *end)
 {
     end->is_closed = true;
-    end->socket = TF_SOCKET_NONE;
     end->start += end->arrived;
     end->fill -= end->arrived;
     end->arrived = 0;
+    sim_end_stir(end->peer);
     sim_due_clear(&end->window);
     sim_due_clear(&end->breaking);
 }

@@ -38,7 +38,9 @@ static uint32_t gather(struct sim_poller *state, struct tf_poll_event *events, u
     limit = limit < EVENTS_MAX ? limit : EVENTS_MAX;
     for (; seen < state->entry_count && count < limit; seen++) {
         struct sim_watched *watched = state->entries[seen];
-        uint8_t ready = sim_watched_take(watched, seen == invented);
+        bool is_invented = seen == invented;
+        bool is_worth_a_look = watched->is_stirred || is_invented;
+        uint8_t ready = is_worth_a_look ? sim_watched_take(watched, is_invented) : 0;
         if (ready == 0) {
             state->entries[seen - count] = watched;
             continue;

@@ -18,16 +18,20 @@
 /// How deep turns are taken inside turns.
 #define INTERRUPTED_MAX 3
 
+enum state {
+    FREE, ///< no actor
+    READY,
+    RUNNING, ///< its step is on the stack
+    DONE     ///< its last step returned
+};
+
 struct sim_actor {
     tf_thread_step step;
     void *context;
-    bool is_started;
-    bool is_thread;  ///< started by the library
-    bool is_running; ///< its step is on the stack
-    bool is_done;    ///< its last step returned
-    bool is_asleep;
-    bool is_interruptible; ///< others may have turns in the middle of its step
-    uint64_t wake_at_ns;
+    enum state state;
+    bool is_thread;              ///< started by the library
+    bool is_interruptible;       ///< others may have turns in the middle of its step
+    uint64_t wake_at_ns;         ///< 0: it does not sleep
     intptr_t descriptor;         ///< of the event that ends its sleep; -1: none
     const void *word;            ///< that it is parked on, if it sleeps
     void (*resume)(void *state); ///< ends its sleep, before its next step; NULL: nothing to do
@@ -74,7 +78,6 @@ void sim_actor_note_wait(struct sim_actor *actor)
 
 void sim_actor_sleep(struct sim_actor *actor, uint64_t until_ns)
 {
-    actor->is_asleep = true;
     actor->wake_at_ns = until_ns;
     actor->descriptor = -1;
     actor->word = NULL;
@@ -109,7 +112,7 @@ void sim_actors_unpark(const void *word)
 
 void sim_actor_wake(struct sim_actor *actor)
 {
-    actor->is_asleep = false;
+    actor->wake_at_ns = 0;
 }
 
 void sim_sleep(uint64_t until_ns, intptr_t descriptor)
@@ -120,11 +123,9 @@ void sim_sleep(uint64_t until_ns, intptr_t descriptor)
 
 static bool is_runnable(const struct sim_actor *actor)
 {
-    if (!actor->is_started || actor->is_done || actor->is_running) {
-        return false;
-    }
-    return !actor->is_asleep || actor->wake_at_ns <= sim_now() ||
-           (actor->descriptor != -1 && sim_event_ends_sleep(actor->descriptor));
+    return actor->state == READY &&
+           (actor->wake_at_ns <= sim_now() ||
+            (actor->descriptor != -1 && sim_event_ends_sleep(actor->descriptor)));
 }
 
 static struct sim_actor *choose_actor(void)
@@ -148,36 +149,31 @@ static void run_actor(struct sim_actor *actor)
     struct sim_actor *outer = schedule.current;
     schedule.current = actor;
     schedule.last = actor;
-    actor->is_asleep = false;
-    actor->is_running = true;
+    actor->wake_at_ns = 0;
+    actor->state = RUNNING;
     sim_trace("turn", (uint64_t)(actor - schedule.actors), 0);
 
     if (actor->resume != NULL) {
         actor->resume(actor->resume_state);
         actor->resume = NULL;
     }
-    actor->is_done = !actor->step(actor->context);
+    actor->state = actor->step(actor->context) ? READY : DONE;
 
-    actor->is_running = false;
     schedule.current = outer;
 }
 
 // One draw per preemption, not one per call: how many calls there are before it.
 static bool is_preempted(void)
 {
-    uint32_t rate = sim_config()->preempt_rate;
-    if (rate == 0) {
-        return false;
-    }
     if (schedule.calls_to_preemption > 0) {
         schedule.calls_to_preemption--;
         return false;
     }
-    schedule.calls_to_preemption = sim_below(2000 / rate);
+    schedule.calls_to_preemption = sim_below(2000 / sim_config()->preempt_rate);
     return true;
 }
 
-void sim_preempt(void)
+void sim_preempt_some(void)
 {
     const struct sim_actor *below = schedule.current;
     if (below == NULL || !below->is_interruptible || sim_locks_held() != 0 ||
@@ -220,8 +216,7 @@ static bool jump(uint64_t limit_ns)
     uint64_t next_ns = sim_due_next();
     for (size_t i = 0; i < schedule.actor_count; i++) {
         const struct sim_actor *actor = &schedule.actors[i];
-        bool sleeps = actor->is_started && !actor->is_done && !actor->is_running;
-        if (sleeps && actor->wake_at_ns < next_ns) {
+        if (actor->state == READY && actor->wake_at_ns < next_ns) {
             next_ns = actor->wake_at_ns;
         }
     }
@@ -299,7 +294,7 @@ static struct sim_actor *actor_of(const struct tf_thread *thread)
 static struct sim_actor *free_place(void)
 {
     for (size_t i = 0; i < schedule.actor_count; i++) {
-        if (!schedule.actors[i].is_started) {
+        if (schedule.actors[i].state == FREE) {
             return &schedule.actors[i];
         }
     }
@@ -315,7 +310,7 @@ static void start(struct tf_thread *thread, tf_thread_step step, void *context, 
     *actor = (struct sim_actor){
         .step = step,
         .context = context,
-        .is_started = true,
+        .state = READY,
         .is_thread = is_thread,
         .is_interruptible = is_thread,
         .descriptor = -1};
@@ -343,12 +338,12 @@ void tf_thread_join(struct tf_thread *thread)
     if (schedule.current != NULL && schedule.current->is_thread) {
         sim_fail("a thread of the library waits for another one's end");
     }
-    while (!actor->is_done) {
+    while (actor->state != DONE) {
         if (!sim_turn(TF_NEVER)) {
             sim_fail("deadlock: a thread is joined that never ends");
         }
     }
-    actor->is_started = false;
+    actor->state = FREE;
     sim_trace("join", thread->storage[0], 0);
 }
 
@@ -378,7 +373,7 @@ void sim_schedule_reseed(void)
 void sim_schedule_end(void)
 {
     for (size_t i = 0; i < schedule.actor_count; i++) {
-        if (schedule.actors[i].is_started) {
+        if (schedule.actors[i].state != FREE) {
             sim_fail("thread %zu was never joined", i + 1);
         }
     }

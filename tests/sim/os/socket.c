@@ -240,6 +240,7 @@ void tf_socket_close(tf_socket socket)
     sim_leap(sim_config()->close_ns);
     struct sim_end *end = end_of(socket);
     sim_socket_close(socket);
+    end->socket = TF_SOCKET_NONE;
     sim_end_close(end);
 }
 
@@ -249,6 +250,7 @@ void tf_socket_reset(tf_socket socket)
     sim_leap(sim_config()->close_ns);
     struct sim_end *end = end_of(socket);
     sim_socket_close(socket);
+    end->socket = TF_SOCKET_NONE;
     sim_end_reset(end);
 }
 

@@ -6,6 +6,7 @@
 #include "os/poller.h"
 #include "sim/coverage.h"
 #include "sim/os/network.h"
+#include "sim/os/watched.h"
 
 static void make_room(struct sim_end *end, uint32_t size)
 {
@@ -15,7 +16,7 @@ static void make_room(struct sim_end *end, uint32_t size)
     if (end->fill + size > end->allocated) {
         uint32_t wanted = 2 * (end->fill + size);
         end->allocated = wanted < 256 ? 256 : wanted;
-        uint8_t *bytes = sim_memory(end->allocated, 1);
+        uint8_t *bytes = sim_buffer(end->allocated);
         if (end->fill > 0) {
             memcpy(bytes, end->bytes + end->start, end->fill);
         }
@@ -52,6 +53,7 @@ static void arrive_nowhere(struct sim_end *end)
 {
     bool had_bytes = end->fill > 0;
     end->fill = 0;
+    sim_end_stir(end->peer);
     if (had_bytes) {
         sim_end_break_peer(end);
     }

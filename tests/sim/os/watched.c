@@ -62,6 +62,7 @@ static void arm(struct sim_watched *watched)
 
 static void announce_one(struct sim_watched *watched, uint8_t ready)
 {
+    watched->is_stirred = true;
     if (watched->interest != 0 && sim_defect_strikes(SIM_LOSE_EVENT)) {
         return;
     }
@@ -91,9 +92,21 @@ void sim_socket_announce(struct sim_socket *socket, uint8_t ready)
     }
 }
 
+void sim_end_stir(const struct sim_end *end)
+{
+    if (end->socket == TF_SOCKET_NONE) {
+        return;
+    }
+    for (struct sim_watched *watched = sim_socket_get(end->socket)->watched; watched != NULL;
+         watched = watched->next) {
+        watched->is_stirred = true;
+    }
+}
+
 void sim_watched_declare(struct sim_watched *watched, uint8_t interest)
 {
     watched->interest = interest;
+    watched->is_stirred = true;
     watched->edges = ready_now(watched);
     watched->captured = 0;
     watched->is_armed = false;
@@ -133,5 +146,6 @@ uint8_t sim_watched_take(struct sim_watched *watched, bool is_invented)
         take_event(watched);
         return ready;
     }
+    watched->is_stirred = false;
     return is_invented ? spurious_event(watched) : 0;
 }

@@ -28,6 +28,7 @@ struct sim_watched {
     uint8_t interest;
     uint8_t edges;    ///< edge: not reported yet
     uint8_t captured; ///< one-shot: what completed the arming
+    bool is_stirred;  ///< something may hold or have happened: otherwise there is nothing to see
     bool is_armed;    ///< one-shot
     bool tells_reset; ///< to be reported though there is no interest
     bool told_reset;  ///< once is enough
@@ -45,6 +46,9 @@ struct sim_poller {
 
 /// Declares the interest anew: what holds already counts as new.
 void sim_watched_declare(struct sim_watched *watched, uint8_t interest);
+
+/// Something may hold of an end now that nobody is told of.
+void sim_end_stir(const struct sim_end *end);
 
 /// Returns what a wait reports now (enum tf_poll), 0 for nothing, and uses it up. `is_invented`: if there
 /// is nothing, report something all the same.

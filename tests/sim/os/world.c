@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "os/clock.h"
 #include "sim/coverage.h"
@@ -18,41 +19,16 @@
 
 static struct {
     uint64_t seed;
-    uint64_t random_state;
     uint64_t now_ns;
     uint64_t hash;
-    struct tf_sim_config config;
     bool defect_is_done;
     bool is_verbose;
     const char *replay_program;
     const char *expected_failure;
-} world = {.random_state = 1, .now_ns = 1000000, .config = GENTLE_CONFIG};
+} world = {.now_ns = 1000000};
 
-// splitmix64: every seed, neighbours included, gives an unrelated sequence.
-uint64_t sim_random(void)
-{
-    world.random_state += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t bits = world.random_state;
-    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ (bits >> 31);
-}
-
-// Small ranges, nearly all there are, go without a division.
-uint64_t sim_below(uint64_t end)
-{
-    return end <= UINT32_MAX ? (sim_random() >> 32) * end >> 32 : sim_random() % end;
-}
-
-uint64_t sim_between(uint64_t first, uint64_t last)
-{
-    return first + sim_below(last - first + 1);
-}
-
-bool sim_chance(uint32_t thousandths)
-{
-    return thousandths != 0 && sim_below(1000) < thousandths;
-}
+uint64_t sim_random_state = 1;
+struct tf_sim_config sim_settings = GENTLE_CONFIG;
 
 // Small numbers and large ones alike: 1 byte is as likely as 64 KiB.
 static uint32_t draw_size(unsigned exponent_min, unsigned exponent_max)
@@ -91,12 +67,12 @@ static void draw_config(struct tf_sim_config *config)
 void sim_begin(uint64_t seed)
 {
     world.seed = seed;
-    world.random_state = seed;
+    sim_random_state = seed;
     world.now_ns = 1000000;
     world.hash = UINT64_C(0xcbf29ce484222325);
     world.defect_is_done = false;
     sim_due_forget_all();
-    draw_config(&world.config);
+    draw_config(&sim_settings);
     sim_memory_begin();
     sim_schedule_begin();
     sim_locks_begin();
@@ -108,7 +84,7 @@ void sim_begin(uint64_t seed)
 
 void sim_reseed(uint64_t seed)
 {
-    world.random_state = seed;
+    sim_random_state = seed;
     sim_schedule_reseed();
 }
 
@@ -121,11 +97,6 @@ void sim_end(void)
     sim_events_end();
     sim_locks_end();
     sim_memory_end();
-}
-
-struct tf_sim_config *sim_config(void)
-{
-    return &world.config;
 }
 
 uint64_t sim_now(void)
@@ -161,23 +132,23 @@ uint64_t tf_clock_now(void)
 
 uint64_t sim_delay(void)
 {
-    if (sim_chance(world.config.silence_rate)) {
+    if (sim_chance(sim_settings.silence_rate)) {
         sim_cover(SIM_SILENCE, 1);
         return sim_between(TF_SECOND, 120 * TF_SECOND);
     }
-    if (world.config.delay_ns_max == 0 || sim_chance(200)) {
+    if (sim_settings.delay_ns_max == 0 || sim_chance(200)) {
         return 0;
     }
-    return sim_below(world.config.delay_ns_max);
+    return sim_below(sim_settings.delay_ns_max);
 }
 
 bool sim_defect_strikes(uint32_t defect)
 {
-    if (world.config.defect != defect || world.defect_is_done) {
+    if (sim_settings.defect != defect || world.defect_is_done) {
         return false;
     }
-    if (world.config.defect_skip > 0) {
-        world.config.defect_skip--;
+    if (sim_settings.defect_skip > 0) {
+        sim_settings.defect_skip--;
         return false;
     }
     world.defect_is_done = true;
@@ -253,11 +224,17 @@ _Noreturn void sim_fail(const char *format, ...)
     _Exit(1);
 }
 
-void *sim_memory(size_t count, size_t size)
+void *sim_buffer(size_t size)
 {
-    void *memory = calloc(count, size);
+    void *memory = malloc(size);
     if (memory == NULL) {
         sim_fail("the simulation itself has no memory");
     }
     return memory;
+}
+
+// Not calloc(): that of glibc goes past the cache of small blocks.
+void *sim_memory(size_t count, size_t size)
+{
+    return memset(sim_buffer(count * size), 0, count * size);
 }

@@ -42,11 +42,19 @@ uint64_t sim_delay(void);
 
 /// Memory of the simulation itself, all zero; never NULL.
 void *sim_memory(size_t count, size_t size);
+/// The same, but whatever was there before.
+void *sim_buffer(size_t size);
 
 /// Called by each function of the seam before it does anything: if the current actor may be interrupted
 /// and nobody holds a lock, something may happen or another actor may have a turn right here, as on
 /// another processor.
-void sim_preempt(void);
+void sim_preempt_some(void);
+static inline void sim_preempt(void)
+{
+    if (sim_config()->preempt_rate != 0) {
+        sim_preempt_some();
+    }
+}
 
 /// Says whether any poller of this world has failed.
 bool sim_has_failed_poller(void);
