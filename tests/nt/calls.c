@@ -44,7 +44,7 @@ static tf_nt_status set_completion(
     if (port == NULL) {
         nt_world_fail("a packet is posted to a port that is not open");
     }
-    if (nt_world_is_short()) {
+    if (nt_world_is_short(NT_NEED_WAKE)) {
         return TF_NT_NO_MEMORY;
     }
     struct nt_queued *packet = nt_allocate(sizeof *packet);
@@ -156,7 +156,7 @@ static tf_nt_status control_file(
         nt_world_fail("a poll asks for strange things");
     }
     nt_world_interrupt();
-    if (nt_world_is_short()) {
+    if (nt_world_is_short(NT_NEED_REQUEST)) {
         nt_kernel.counts.refusals++;
         return TF_NT_INSUFFICIENT_RESOURCES;
     }
@@ -199,7 +199,7 @@ static tf_nt_status set_information(
     if (file == NULL || port == NULL) {
         return NT_INVALID_HANDLE;
     }
-    if (nt_world_is_short()) {
+    if (nt_world_is_short(NT_NEED_PORT)) {
         return TF_NT_INSUFFICIENT_RESOURCES;
     }
     if (file->port != NULL || !file->is_overlapped) {

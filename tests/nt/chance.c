@@ -107,8 +107,9 @@ bool nt_world_chance(uint32_t rate)
     return run.is_smooth ? departs() : next_number() % 1000 < rate;
 }
 
-bool nt_world_is_short(void)
+bool nt_world_is_short(enum nt_need need)
 {
+    (void)need;
     return run.is_short || nt_world_chance(20);
 }
 

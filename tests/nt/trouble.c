@@ -37,8 +37,9 @@ bool nt_world_chance(uint32_t rate)
     return trouble_system.puts_off && rate >= 400;
 }
 
-bool nt_world_is_short(void)
+bool nt_world_is_short(enum nt_need need)
 {
+    (void)need;
     return trouble_system.is_short;
 }
 

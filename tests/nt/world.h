@@ -15,8 +15,12 @@ uint64_t nt_world_below(uint64_t limit);
 /// Says yes `rate` times of 1000, and never while the world keeps quiet.
 bool nt_world_chance(uint32_t rate);
 
+/// What a call may find no memory for. An owner does not see that a request or a wake-up was refused, for they
+/// are made up for; a socket that gets no port cannot be watched.
+enum nt_need { NT_NEED_REQUEST, NT_NEED_WAKE, NT_NEED_PORT };
+
 /// Says whether a call finds no memory, which is no fault of anybody.
-bool nt_world_is_short(void);
+bool nt_world_is_short(enum nt_need need);
 
 /// Answers Winsock's question for the socket below (TF_NT_SIO_*): 0, or an error.
 int nt_world_base_of(uintptr_t socket, uint32_t question, tf_nt_handle *base_out);

@@ -40,6 +40,9 @@
     X(SIM_SILENCE, "F25", "deliveries, connects and names that took minutes")                      \
     X(SIM_NEXT_ADDRESS, "F25", "names with a first address where nobody listens")                  \
     X(SIM_NAME_UNANSWERED, "F25", "names that nobody ever answers for")                            \
+    X(SIM_REQUEST_SHORT, "F18", "sockets that rest, for want of memory in the kernel")             \
+    X(SIM_WAKE_OWED, "F18 F20", "wake-ups of which no packet could tell")                          \
+    X(SIM_PORT_SHORT, "F18", "sockets that could not be watched")                                  \
     X(SIM_POLLER_FAILED, "F28", "pollers that failed")                                             \
     X(SIM_EVENT_INVENTED, "F16", "events that nothing caused")
 

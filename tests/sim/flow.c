@@ -27,6 +27,9 @@ static void draw_flow(struct flow *flow)
     if (flow->is_gentle && config->delay_ns_max > 100000) {
         config->delay_ns_max = 100000;
     }
+    if (sim_chance(300)) {
+        config->request_short_rate = (uint32_t)sim_below(flow->is_gentle ? 10 : 200);
+    }
     uint64_t pieces_max = flow->is_gentle ? 16 : 64;
     uint64_t bytes_max = (uint64_t)config->buffer_bytes_min * sim_between(1, pieces_max);
     bytes_max = bytes_max < 65535 ? bytes_max : 65535;
@@ -44,6 +47,8 @@ static void draw_flow(struct flow *flow)
         sim_config()->silence_rate = sim_chance(200) ? (uint32_t)sim_below(20) : 0;
         sim_config()->exhausted_rate = sim_chance(300) ? (uint32_t)sim_below(300) : 0;
         sim_config()->poller_fail_rate = sim_chance(100) ? (uint32_t)sim_below(5000) : 0;
+        sim_config()->wake_short_rate = sim_chance(200) ? (uint32_t)sim_below(200) : 0;
+        sim_config()->port_short_rate = sim_chance(200) ? (uint32_t)sim_below(100) : 0;
     }
 }
 
@@ -214,13 +219,18 @@ static void shut_down(struct flow *flow, struct flow_engine *home)
     if (status != TOFU_OK && status != TOFU_TIMED_OUT) {
         sim_fail("shutdown answers %s", tofu_status_name(status));
     }
-    if ((status == TOFU_OK) != (report.channels_forced == 0)) {
+    // A wake-up that was refused is seen a second later: too late perhaps, and then there may be nothing left
+    // to force.
+    uint64_t late_ns = sim_config()->wake_short_rate != 0 ? TF_SECOND : 0;
+    bool is_ok = status == TOFU_OK;
+    bool may_differ = !is_ok && late_ns != 0;
+    if (is_ok != (report.channels_forced == 0) && !may_differ) {
         sim_fail(
             "shutdown answers %s with %llu channels forced",
             tofu_status_name(status),
             (unsigned long long)report.channels_forced);
     }
-    if (sim_now() > begin_ns + timeout_ns + 100 * TF_MILLISECOND) {
+    if (sim_now() > begin_ns + timeout_ns + late_ns + 100 * TF_MILLISECOND) {
         sim_fail("shutdown came back late");
     }
 }

@@ -38,6 +38,10 @@ static void check_engine(const struct flow *flow, const struct flow_engine *home
     if (fates > home->accepted && !home->is_shut_down) {
         sim_fail("more messages have a fate than were accepted");
     }
+    // Its peer would only learn that the connection is gone: this names the reason.
+    if (flow->is_gentle && counters->deadlines_missed != 0) {
+        sim_fail("a deadline ended a channel, or somebody's patience did, and nothing was slow");
+    }
     if (pool->alive_count < pool->idle_count + pool->incoming_count) {
         sim_fail("fewer messages are alive than are idle or received");
     }

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 # Negative controls for the named fault tests: the engine with one mistake each, which the test must find.
 #
-# sim_mutant(name SUBJECT subject FILE file FROM text TO text FOUND regex): a copy of src/engine/FILE, made when the
-# build is configured, in which FROM is replaced by TO, stands before the library's own in a program of
-# SUBJECT_test. FOUND is what the test then prints. Where the text is no longer there, the test says so and fails.
+# sim_mutant(name SUBJECT subject [FOLDER folder] FILE file FROM text TO text FOUND regex): a copy of
+# src/FOLDER/FILE (FOLDER: engine), made when the build is configured, in which FROM is replaced by TO, stands before
+# the library's own in a program of SUBJECT_test, or, where SUBJECT is flows, in sim_flows, which then runs seeds
+# until one fails. FOUND is what the test then prints. Where the text is no longer there, the test says so and fails.
 function(sim_mutant name)
-  cmake_parse_arguments(PARSE_ARGV 1 mutant "" "SUBJECT;FILE;FROM;TO;FOUND" "")
-  set(source "${PROJECT_SOURCE_DIR}/src/engine/${mutant_FILE}")
+  cmake_parse_arguments(PARSE_ARGV 1 mutant "" "SUBJECT;FOLDER;FILE;FROM;TO;FOUND" "")
+  if(NOT mutant_FOLDER)
+    set(mutant_FOLDER engine)
+  endif()
+  set(source "${PROJECT_SOURCE_DIR}/src/${mutant_FOLDER}/${mutant_FILE}")
   set_property(
     DIRECTORY
     APPEND
@@ -24,9 +28,16 @@ function(sim_mutant name)
       OUTPUT "${copy}"
       CONTENT "${text}"
       @ONLY)
-    add_executable(sim_mutant_${name} "${copy}" ${mutant_SUBJECT}_test.c pair.c)
-    target_link_libraries(sim_mutant_${name} PRIVATE tf_simulated PkgConfig::CMOCKA)
-    add_test(NAME sim_finds_${name} COMMAND sim_mutant_${name})
+    if(mutant_SUBJECT STREQUAL "flows")
+      add_executable(sim_mutant_${name} "${copy}")
+      target_link_libraries(sim_mutant_${name} PRIVATE sim_flow tf_simulated)
+      set(arguments --count 2000)
+    else()
+      add_executable(sim_mutant_${name} "${copy}" ${mutant_SUBJECT}_test.c pair.c)
+      target_link_libraries(sim_mutant_${name} PRIVATE tf_simulated PkgConfig::CMOCKA)
+      set(arguments)
+    endif()
+    add_test(NAME sim_finds_${name} COMMAND sim_mutant_${name} ${arguments})
   endif()
   set_tests_properties(
     sim_finds_${name} PROPERTIES LABELS sim TIMEOUT 240 PASS_REGULAR_EXPRESSION "${mutant_FOUND}")
@@ -168,3 +179,30 @@ sim_mutant(
     message->header.more = 0;
 "
   FOUND "FAILED  . f14_a_reset_at_every_byte_sent")
+
+# Shortages of the kernel under sim-afd, unseen by the engine but for one line each.
+sim_mutant(
+  a_socket_that_rests_for_ever
+  SUBJECT flows
+  FOLDER os/windows
+  FILE poller_afd.c
+  FROM "tf_list_append_all(&state->dirty, &state->refused);"
+  TO ""
+  FOUND "seed [0-9]+: the I/O thread spins")
+sim_mutant(
+  a_wake_up_that_nobody_owes
+  SUBJECT flows
+  FOLDER os/windows
+  FILE poller_afd.c
+  FROM "(void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);"
+  TO ""
+  FOUND "seed [0-9]+: (stuck|no end)")
+sim_mutant(
+  a_refused_wake_up_that_silences_the_next
+  SUBJECT flows
+  FOLDER os/windows
+  FILE poller_afd.c
+  FROM "(void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
+    (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);"
+  TO "(void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);"
+  FOUND "seed [0-9]+: ")

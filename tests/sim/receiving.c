@@ -182,8 +182,10 @@ static void receive_welcome(struct application *application, struct tofu_message
         listener->has_failed = true;
         application->home->returned++;
         bool is_late = header->status == TOFU_TIMED_OUT && !application->flow->is_gentle;
+        bool is_unwatched =
+            header->status == TOFU_NOTIFICATION_FAILED && sim_config()->port_short_rate != 0;
         if (header->status != TOFU_LISTEN_FAILED && header->status != TOFU_CHANNEL_CLOSED &&
-            !is_late && !flow_engine_is_ending(application->home)) {
+            !is_late && !is_unwatched && !flow_engine_is_ending(application->home)) {
             sim_fail("listening failed with %s", tofu_status_name(header->status));
         }
         posting_put(application, &message);

@@ -54,6 +54,11 @@ struct tf_sim_config {
 
     uint32_t poller_fail_rate; ///< waits that fail, and all of that poller after it: in millionths
 
+    // What sim-afd's kernel has no memory for.
+    uint32_t request_short_rate; ///< requests: their sockets rest
+    uint32_t wake_short_rate;    ///< wake-ups, some a few times and some until the waker gives up
+    uint32_t port_short_rate;    ///< sockets that cannot be watched
+
     bool reuses_sockets;  ///< a closed socket's number is given again at once
     bool coalesces_edges; ///< sim-edge: no event for more of what was there already
     bool puts_off;        ///< sim-afd: what the kernel owes comes late, and its cancels lie

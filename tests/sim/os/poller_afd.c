@@ -2,8 +2,9 @@
 // sim-afd: the poller of Windows itself, over a simulated NT kernel (tests/nt), over the simulated network.
 //
 // The poller's own wait is only ever asked to look; sleeping is the schedule's, as in poller.c. A thread of
-// the library that finds nothing sleeps in its call, until the kernel has a packet for its port. What the
-// kernel puts off happens a little later.
+// the library that finds nothing sleeps in its call, until the kernel has a packet for its port, or the poller
+// would look by itself, which it does while sockets rest and, for wake-ups that had no packet, now and then.
+// What the kernel puts off happens a little later.
 #include "os/windows/poller_afd.h"
 
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include "nt/kernel.h"
 #include "nt/world.h"
 #include "os/clock.h"
+#include "sim/coverage.h"
 #include "sim/os/network.h"
 #include "sim/os/pollers.h"
 #include "sim/os/schedule.h"
@@ -20,10 +22,19 @@
 // The longest that the kernel puts something off.
 #define PUT_OFF_NS_MAX 5000
 
+// How long the poller sleeps at most: while a socket rests, and always.
+#define REST_NS      (10 * TF_MILLISECOND)
+#define SLEEP_NS_MAX TF_SECOND
+
+// A waker gives up after 16 refusals, so some shortages end before that, and some do not.
+#define WAKES_SHORT_MAX 32
+
 struct sim_afd {
     struct sim_afd *next;
     struct tf_poller inner;
-    uintptr_t port; ///< its number among the ports
+    uintptr_t port;        ///< its number among the ports
+    uint64_t rest_ends_ns; ///< of the sockets that were refused last
+    bool has_slept;        ///< or would have, in the wait that was only to look
     struct sim_wait wait;
 };
 
@@ -31,6 +42,9 @@ static struct {
     struct sim_afd *first;
     uintptr_t port_count;
     struct sim_due put_off;
+    struct sim_afd *looking; ///< whose wait is only asked to look; NULL: nobody
+    uint64_t wakes_short;    ///< so many wake-ups more find no memory
+    bool was_wake_short;     ///< as the last one did
 } all;
 
 // The world that the kernel stands in.
@@ -45,9 +59,31 @@ bool nt_world_chance(uint32_t rate)
     return sim_config()->puts_off && sim_chance(rate);
 }
 
-// The flows expect each connection to work that nobody broke: shortages are for tests/nt.
-bool nt_world_is_short(void)
+static bool is_wake_short(void)
 {
+    if (all.wakes_short == 0 && sim_chance(sim_config()->wake_short_rate)) {
+        all.wakes_short = sim_below(WAKES_SHORT_MAX);
+    }
+    all.was_wake_short = all.wakes_short > 0;
+    all.wakes_short -= all.was_wake_short ? 1 : 0;
+    return all.was_wake_short;
+}
+
+bool nt_world_is_short(enum nt_need need)
+{
+    bool is_short = false;
+    switch (need) {
+    case NT_NEED_WAKE:
+        return is_wake_short();
+    case NT_NEED_REQUEST:
+        is_short = sim_chance(sim_config()->request_short_rate);
+        sim_cover(SIM_REQUEST_SHORT, is_short);
+        return is_short;
+    case NT_NEED_PORT:
+        is_short = sim_chance(sim_config()->port_short_rate);
+        sim_cover(SIM_PORT_SHORT, is_short);
+        return is_short;
+    }
     return false;
 }
 
@@ -101,10 +137,15 @@ void nt_world_packet(uintptr_t port)
     }
 }
 
-// Only close() waits, for what the kernel owes.
+// Who looks has seen all there is, and the moment that it asked for is over. Else it is close() that waits,
+// for what the kernel owes.
 bool nt_world_idle(uint64_t deadline_ns)
 {
-    (void)deadline_ns;
+    if (all.looking != NULL) {
+        all.looking->has_slept = true;
+        sim_time_reach(deadline_ns);
+        return false;
+    }
     if (!nt_kernel_step()) {
         sim_fail("a poller waits for a request that nothing will end");
     }
@@ -152,24 +193,47 @@ void sim_file_close(void *file)
 
 // The poller.
 
-// A look of the poller's may miss packets that are there, but not for ever.
+// Asks for a wait of no length worth mentioning: whether the poller sleeps in it says whether it has anything
+// to come back for, be it no event. What others did meanwhile counts, so a look at last comes after that.
+static bool ask(
+    struct sim_afd *afd, struct tf_poll_event *events, uint32_t capacity, uint32_t *count_out)
+{
+    do {
+        struct sim_afd *interrupted = all.looking;
+        all.looking = afd;
+        afd->has_slept = false;
+        if (tf_poller_afd.wait(&afd->inner, 1, events, capacity, count_out) != TOFU_OK) {
+            sim_fail("a wait failed: %s", afd->inner.detail);
+        }
+        all.looking = interrupted;
+    } while (*count_out == 0 && afd->has_slept && nt_port_has_packets(afd->port));
+    return *count_out > 0 || !afd->has_slept;
+}
+
+static uint64_t next_look(const struct sim_afd *afd)
+{
+    if (afd->rest_ends_ns > sim_now()) {
+        return afd->rest_ends_ns;
+    }
+    return sim_config()->wake_short_rate == 0 ? TF_NEVER : sim_now() + SLEEP_NS_MAX;
+}
+
 static bool look(
     void *context, struct tf_poll_event *events, uint32_t capacity, uint32_t *count_out)
 {
     struct sim_afd *afd = context;
     uint64_t taken_before = nt_port_posts_taken(afd->port);
-    bool is_woken = false;
-    do {
-        if (tf_poller_afd.wait(&afd->inner, 0, events, capacity, count_out) != TOFU_OK) {
-            sim_fail("a wait failed: %s", afd->inner.detail);
-        }
-        is_woken = nt_port_posts_taken(afd->port) != taken_before;
-    } while (*count_out == 0 && !is_woken && nt_port_has_packets(afd->port));
+    uint64_t refused_before = nt_kernel_counts()->refusals;
+    bool has_ended = ask(afd, events, capacity, count_out);
+    if (nt_kernel_counts()->refusals != refused_before) {
+        afd->rest_ends_ns = sim_now() + REST_NS;
+    }
+    afd->wait.look_again_ns = next_look(afd);
     expect_put_off();
-    if (is_woken) {
+    if (nt_port_posts_taken(afd->port) != taken_before) {
         sim_actor_note_progress();
     }
-    return *count_out > 0 || is_woken;
+    return has_ended;
 }
 
 static enum tofu_status open_afd(struct tf_poller *poller, const struct tf_poller_options *options)
@@ -243,7 +307,9 @@ static void wake_afd(struct tf_poller *poller)
     if (sim_defect_strikes(SIM_LOSE_WAKE)) {
         return;
     }
+    all.was_wake_short = false;
     tf_poller_afd.wake(&afd->inner);
+    sim_cover(SIM_WAKE_OWED, all.was_wake_short);
 }
 
 const struct tf_poller_ops sim_afd_ops = {
@@ -261,6 +327,8 @@ void sim_afd_begin(void)
     all.first = NULL;
     all.port_count = 0;
     all.put_off = (struct sim_due){0};
+    all.looking = NULL;
+    all.wakes_short = 0;
     nt_kernel_begin();
 }
 

@@ -22,6 +22,9 @@ struct sim_wait {
         *events; ///< of the sleeper: where it wants them, how many, and their number
     uint32_t event_capacity;
     uint32_t *event_count;
+    uint64_t deadline_ns; ///< of the sleeper
+    uint64_t
+        look_again_ns; ///< the poller looks by itself then, if nothing comes; TF_NEVER: it does not
 };
 
 /// Opens, and gives the poller its number.

@@ -34,7 +34,7 @@ struct sim_actor {
     uint64_t wake_at_ns;         ///< 0: it does not sleep
     intptr_t descriptor;         ///< of the event that ends its sleep; -1: none
     const void *word;            ///< that it is parked on, if it sleeps
-    void (*resume)(void *state); ///< ends its sleep, before its next step; NULL: nothing to do
+    bool (*resume)(void *state); ///< ends its sleep, before its next step; NULL: nothing to do
     void *resume_state;
     uint32_t idle_waits; ///< without sleep since it last got something done
 };
@@ -85,7 +85,7 @@ void sim_actor_sleep(struct sim_actor *actor, uint64_t until_ns)
 }
 
 void sim_actor_sleep_in_call(
-    struct sim_actor *actor, uint64_t until_ns, void (*resume)(void *state), void *state)
+    struct sim_actor *actor, uint64_t until_ns, bool (*resume)(void *state), void *state)
 {
     sim_actor_sleep(actor, until_ns);
     actor->resume = resume;
@@ -144,6 +144,16 @@ static struct sim_actor *choose_actor(void)
     return count == 0 ? NULL : count == 1 ? runnable[0] : runnable[sim_below(count)];
 }
 
+// Returns false if the actor sleeps on in its call.
+static bool has_resumed(struct sim_actor *actor)
+{
+    if (actor->resume != NULL && !actor->resume(actor->resume_state)) {
+        return false;
+    }
+    actor->resume = NULL;
+    return true;
+}
+
 static void run_actor(struct sim_actor *actor)
 {
     struct sim_actor *outer = schedule.current;
@@ -153,11 +163,11 @@ static void run_actor(struct sim_actor *actor)
     actor->state = RUNNING;
     sim_trace("turn", (uint64_t)(actor - schedule.actors), 0);
 
-    if (actor->resume != NULL) {
-        actor->resume(actor->resume_state);
-        actor->resume = NULL;
+    if (has_resumed(actor)) {
+        actor->state = actor->step(actor->context) ? READY : DONE;
+    } else {
+        actor->state = READY;
     }
-    actor->state = actor->step(actor->context) ? READY : DONE;
 
     schedule.current = outer;
 }

@@ -28,9 +28,10 @@ void sim_actor_sleep(struct sim_actor *actor, uint64_t until_ns);
 void sim_actor_wake(struct sim_actor *actor);
 
 /// Puts a thread of the library to sleep in the middle of a call that has to return all the same:
-/// `resume` does the rest of the call when the thread gets its next turn, right before its step.
+/// `resume` does the rest of the call when the thread gets its next turn, right before its step; if it puts
+/// the thread to sleep again, it returns false, and will be called again.
 void sim_actor_sleep_in_call(
-    struct sim_actor *actor, uint64_t until_ns, void (*resume)(void *state), void *state);
+    struct sim_actor *actor, uint64_t until_ns, bool (*resume)(void *state), void *state);
 
 /// Says whether somebody is parked.
 bool sim_has_sleeper(void);

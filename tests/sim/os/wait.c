@@ -12,6 +12,7 @@ static struct {
 
 void sim_wait_open(struct sim_wait *wait)
 {
+    wait->look_again_ns = TF_NEVER;
     wait->number = pollers.opened++;
     pollers.open++;
 }
@@ -43,14 +44,27 @@ static bool fails(const struct sim_wait *wait)
     return sim_poller_has_failed(wait->number);
 }
 
-static void resume_wait(void *context)
+static uint64_t time_to_look(const struct sim_wait *wait)
+{
+    return wait->look_again_ns < wait->deadline_ns ? wait->look_again_ns : wait->deadline_ns;
+}
+
+// Who finds nothing after all sleeps on: a poller does not come back for that.
+static bool resume_wait(void *context)
 {
     struct sim_wait *wait = context;
     struct sim_actor *actor = wait->sleeper;
     wait->sleeper = NULL;
     if (wait->look(wait->context, wait->events, wait->event_capacity, wait->event_count)) {
         sim_actor_note_wait(actor);
+        return true;
     }
+    if (sim_now() >= wait->deadline_ns) {
+        return true;
+    }
+    wait->sleeper = actor;
+    sim_actor_sleep(actor, time_to_look(wait));
+    return false;
 }
 
 static void sleep_in_wait(
@@ -62,10 +76,11 @@ static void sleep_in_wait(
     uint32_t *event_count)
 {
     wait->sleeper = actor;
+    wait->deadline_ns = deadline_ns;
     wait->events = events;
     wait->event_capacity = capacity;
     wait->event_count = event_count;
-    sim_actor_sleep_in_call(actor, deadline_ns, resume_wait, wait);
+    sim_actor_sleep_in_call(actor, time_to_look(wait), resume_wait, wait);
 }
 
 enum tofu_status sim_wait(
