@@ -9,6 +9,7 @@
 #ifndef HOSTILE_COMPARISON_H
 #define HOSTILE_COMPARISON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "hostile/measure.h"
@@ -24,22 +25,24 @@ struct comparison {
     size_t trip_count; ///< honest round trips under attack, of all rounds
     double decoy_us[COMPARISON_ROUNDS_MAX];
     double engine_us[COMPARISON_ROUNDS_MAX];
+    double decoy_median_us[COMPARISON_ROUNDS_MAX];
+    double engine_median_us[COMPARISON_ROUNDS_MAX];
 };
 
 /// Returns how many rounds make a comparison: one where it is not judged.
 int comparison_rounds(void);
 
-/// Adds a round: the 99th percentiles of both. Empties both.
+/// Says whether the engines wait with poll(2).
+bool comparison_is_on_poll(void);
+
+/// Adds a round: the medians and 99th percentiles of both. Empties both.
 void comparison_add(
     struct comparison *comparison, struct latencies *decoy, struct latencies *engine);
 
 /// Prints the medians, and fails when the median ratio is more than COMPARISON_RATIO_MAX; prints only where
-/// that would not judge what users get: without TOFU_LATENCY=judge in the environment (poll(2), and the
-/// builds with assertions and sanitizers), or when the system does not let us be urgent.
+/// that would not judge what users get: without TOFU_LATENCY=judge in the environment (the builds with
+/// assertions and sanitizers), or when the system does not let us be urgent.
 void comparison_judge(struct comparison *comparison);
-
-/// Prints the medians, and returns the median of the ratios: for what is no promise.
-double comparison_print(struct comparison *comparison);
 
 /// Makes the honest threads urgent, for one half of a round. The attackers were made before.
 void comparison_begin_half(void);

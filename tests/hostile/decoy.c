@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -13,12 +15,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostile/comparison.h"
 #include "hostile/crowd.h"
 #include "hostile/measure.h"
+#include "hostile/posix/urgency.h"
 #include "support/raw_peer.h"
 
 #define EVENTS_MAX 256
 #define TICK_MS    10
+
+// What epoll says of the listener.
+#define LISTENER UINT64_MAX
+
+// Entries for poll(2) that stand before those of the held ones.
+enum { POLL_LISTENER, POLL_GUEST, POLL_ANSWERS, POLL_HELD };
 
 // What follows up to decoy_main() runs in the decoy's process, where no test can fail.
 
@@ -32,6 +42,12 @@ static struct held held[CROWD_CONNECTIONS_MAX];
 static size_t came;
 static size_t ended;
 static size_t open_count;
+static int guest = -1;              // whom it serves
+static int questions[2] = {-1, -1}; // pipe to its application
+static int answers[2] = {-1, -1};   // and back
+
+// For poll(2). What is over leaves its entries to the first three, so that all that is polled is one piece.
+static struct pollfd polled[CROWD_CONNECTIONS_MAX + POLL_HELD];
 
 static void end(size_t index, bool is_reset)
 {
@@ -40,19 +56,33 @@ static void end(size_t index, bool is_reset)
         (void)setsockopt(held[index].descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         (void)close(held[index].descriptor);
         held[index].descriptor = -1;
+        polled[index + POLL_HELD].fd = -1;
         open_count--;
     }
 }
 
-static void take_waiting(int set, int listener)
+static void watch(int set, int descriptor, uint64_t number)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = number};
+    if (set >= 0) {
+        (void)epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event);
+    } else {
+        polled[number + POLL_HELD] = (struct pollfd){.fd = descriptor, .events = POLLIN};
+    }
+}
+
+static void take_waiting(int set, int listener, const struct decoy_rules *rules)
 {
     while (came < CROWD_CONNECTIONS_MAX) {
         int descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor < 0) {
             return;
         }
-        struct epoll_event event = {.events = EPOLLIN, .data.u64 = came};
-        (void)epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event);
+        if (rules->serves_first && guest == -1) {
+            guest = descriptor;
+            continue;
+        }
+        watch(set, descriptor, came);
         held[came] = (struct held){.since_ns = test_now(), .descriptor = descriptor};
         came++;
         open_count++;
@@ -68,6 +98,49 @@ static void discard(size_t index)
     }
 }
 
+// The application answers what is asked, with the same words.
+static void *run_application(void *unused)
+{
+    char bytes[256];
+    (void)unused;
+    for (;;) {
+        ssize_t size = read(questions[0], bytes, sizeof bytes);
+        if (size <= 0 || write(answers[1], bytes, (size_t)size) != size) {
+            return NULL;
+        }
+    }
+}
+
+// As a library does: what is received goes to the application's thread, which has its own time to answer, and
+// wakes the thread that sends.
+static void open_application(void)
+{
+    pthread_t thread;
+    (void)urgency_raise(); // Honest clients wait for it.
+    if (pipe(questions) == 0 && pipe(answers) == 0) {
+        (void)pthread_create(&thread, NULL, run_application, NULL);
+    }
+}
+
+static void pass_question(void)
+{
+    char bytes[256];
+    ssize_t size = recv(guest, bytes, sizeof bytes, 0);
+    if (size <= 0 || write(questions[1], bytes, (size_t)size) != size) {
+        (void)close(guest);
+        guest = -2;
+    }
+}
+
+static void pass_answer(void)
+{
+    char bytes[256];
+    ssize_t size = read(answers[0], bytes, sizeof bytes);
+    if (size > 0) {
+        (void)send(guest, bytes, (size_t)size, MSG_NOSIGNAL);
+    }
+}
+
 static void end_old_ones(const struct decoy_rules *rules)
 {
     uint64_t now_ns = test_now();
@@ -78,22 +151,60 @@ static void end_old_ones(const struct decoy_rules *rules)
     }
 }
 
-_Noreturn static void decoy_main(int listener, const struct decoy_rules *rules)
+static int timeout_ms(const struct decoy_rules *rules)
 {
-    const uint64_t listening = UINT64_MAX;
+    return rules->lifetime_ns == UINT64_MAX ? -1 : TICK_MS;
+}
+
+_Noreturn static void run_on_epoll(int listener, const struct decoy_rules *rules)
+{
     struct epoll_event events[EVENTS_MAX];
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = listening};
     int set = epoll_create1(EPOLL_CLOEXEC);
-    (void)epoll_ctl(set, EPOLL_CTL_ADD, listener, &event);
-    int timeout = rules->lifetime_ns == UINT64_MAX ? -1 : TICK_MS;
+    watch(set, listener, LISTENER);
     for (;;) {
-        int count = epoll_wait(set, events, EVENTS_MAX, timeout);
+        int count = epoll_wait(set, events, EVENTS_MAX, timeout_ms(rules));
         for (int i = 0; i < count; i++) {
-            if (events[i].data.u64 == listening) {
-                take_waiting(set, listener);
-            } else if (held[events[i].data.u64].descriptor >= 0) {
-                discard(events[i].data.u64);
+            uint64_t number = events[i].data.u64;
+            if (number == LISTENER) {
+                take_waiting(set, listener, rules);
+            } else if (held[number].descriptor >= 0) {
+                discard(number);
             }
+        }
+        end_old_ones(rules);
+    }
+}
+
+static void set_polled(size_t index, int descriptor)
+{
+    polled[index] = (struct pollfd){.fd = descriptor, .events = POLLIN};
+}
+
+_Noreturn static void run_on_poll(int listener, const struct decoy_rules *rules)
+{
+    if (rules->serves_first) {
+        open_application();
+    }
+    for (;;) {
+        struct pollfd *entries = &polled[ended];
+        size_t count = came - ended;
+        set_polled(ended + POLL_LISTENER, listener);
+        set_polled(ended + POLL_GUEST, guest);
+        set_polled(ended + POLL_ANSWERS, answers[0]);
+        (void)poll(entries, POLL_HELD + count, timeout_ms(rules));
+        if (entries[POLL_GUEST].revents != 0) {
+            pass_question();
+        }
+        if (entries[POLL_ANSWERS].revents != 0) {
+            pass_answer();
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (entries[POLL_HELD + i].revents != 0 && held[ended + i].descriptor >= 0) {
+                discard(ended + i);
+            }
+        }
+        if (entries[POLL_LISTENER].revents != 0) {
+            take_waiting(-1, listener, rules);
         }
         end_old_ones(rules);
     }
@@ -112,7 +223,10 @@ void decoy_open(struct decoy *decoy, const struct link_fixture *link, struct dec
         int flags = fcntl(listener, F_GETFL);
         (void)fcntl(listener, F_SETFL, flags | O_NONBLOCK);
         (void)system_allow_descriptors(CROWD_CONNECTIONS_MAX + 100);
-        decoy_main(listener, &rules);
+        if (comparison_is_on_poll()) {
+            run_on_poll(listener, &rules);
+        }
+        run_on_epoll(listener, &rules);
     }
     raw_close(listener);
 }

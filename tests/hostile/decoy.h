@@ -3,10 +3,12 @@
 // attack on it is the load that the same attack on an engine is compared with.
 //
 // It takes every connection, reads what comes and throws it away, and ends connections by age or by
-// number. Open it before there is any engine: it is a fork of the test.
+// number. It waits with the system call that the engine waits with. Open it before there is any engine: it is
+// a fork of the test.
 #ifndef HOSTILE_DECOY_H
 #define HOSTILE_DECOY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +23,8 @@ struct decoy {
 struct decoy_rules {
     uint64_t lifetime_ns; ///< each is reset when it is as old; UINT64_MAX: never
     uint64_t held_max;    ///< with more than these the oldest is reset
+    bool
+        serves_first; ///< with poll(2): the first that comes is no attacker, and gets back what it says
 };
 
 void decoy_open(struct decoy *decoy, const struct link_fixture *link, struct decoy_rules rules);

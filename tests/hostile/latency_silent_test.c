@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Honest clients beside thousands of connections that say nothing: while they come, stay, leave, press against
 // the limit, and run into their deadline. The bound is that of F6: twice what one waits beside a decoy.
+//
+// A server that waits with poll(2) has every connection looked at each time, attackers' or not, and no engine
+// can change that. So there the decoy is such a server, too, and an honest client asks both of them: the engine
+// and the decoy, one after the other, in both halves. Then either is compared with the other.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +12,8 @@
 #include "hostile/crowd.h"
 #include "hostile/decoy.h"
 #include "hostile/measure.h"
+#include "support/raw_peer.h"
+#include "support/raw_socket.h"
 
 #define SILENT_COUNT      10000
 #define SILENT_COUNT_POLL 1000
@@ -36,7 +42,32 @@ struct attack {
     struct crowd crowd;
     struct decoy decoy;
     const char *target;
+    struct link_fixture *link;
+    int guest; ///< connection to a decoy that serves; RAW_NONE: it does not
 };
+
+#define TRIP_BYTES 24
+
+static void ask_decoy(int guest)
+{
+    char bytes[TRIP_BYTES] = {0};
+    raw_send(guest, bytes, sizeof bytes);
+    raw_receive_bytes(guest, bytes, sizeof bytes);
+}
+
+static void trip(const struct attack *attack, struct latencies *latencies)
+{
+    if (attack->guest == RAW_NONE) {
+        round_trip(attack->link, latencies);
+        return;
+    }
+    uint64_t start_ns = test_now();
+    round_trip(attack->link, NULL);
+    ask_decoy(attack->guest);
+    if (latencies != NULL) {
+        latencies_add(latencies, test_now() - start_ns);
+    }
+}
 
 static void attack_open(
     struct attack *attack,
@@ -45,14 +76,17 @@ static void attack_open(
     struct decoy_rules rules,
     struct tofu_options options)
 {
+    attack->link = link;
     crowd_open(&attack->crowd);
+    rules.serves_first = comparison_is_on_poll();
     decoy_open(&attack->decoy, link, rules);
+    attack->guest = rules.serves_first ? raw_connect(attack->decoy.address) : RAW_NONE;
     comparison_begin_half();
     link_open_server(link, &options);
     link_open_client(link, NULL);
     link_connect(link);
     for (int i = 0; i < 100; i++) {
-        round_trip(link, NULL);
+        trip(attack, NULL);
     }
     attack->target = is_on_engine ? link->address : attack->decoy.address;
 }
@@ -60,19 +94,19 @@ static void attack_open(
 static void attack_close(struct attack *attack, struct link_fixture *link)
 {
     crowd_close(&attack->crowd);
+    raw_close_all();
     decoy_close(&attack->decoy);
     link_close_engine(link, link->client.engine);
     link_close_engine(link, link->server.engine);
     comparison_end_half();
 }
 
-static struct crowd_report round_trips_until_report(
-    const struct link_fixture *link, struct crowd *crowd, struct latencies *latencies)
+static struct crowd_report trips_until_report(struct attack *attack, struct latencies *latencies)
 {
     do {
-        round_trip(link, latencies);
-    } while (!crowd_has_report(crowd));
-    return crowd_take_report(crowd);
+        trip(attack, latencies);
+    } while (!crowd_has_report(&attack->crowd));
+    return crowd_take_report(&attack->crowd);
 }
 
 static void come_stay_and_leave(
@@ -89,14 +123,14 @@ static void come_stay_and_leave(
             .half_open_max = 2 * SILENT_COUNT, .hello_timeout_ns = 600 * SECOND_NS});
 
     crowd_order_connect(&attack.crowd, attack.target, count, NULL, 0);
-    struct crowd_report report = round_trips_until_report(link, &attack.crowd, &latencies[COMING]);
+    struct crowd_report report = trips_until_report(&attack, &latencies[COMING]);
     assert_int_equal(report.connected, count);
     side_expect_stat(&link->server, half_open, is_on_engine ? count : 0);
     for (int i = 0; i < STAYING_TRIPS; i++) {
-        round_trip(link, &latencies[STAYING]);
+        trip(&attack, &latencies[STAYING]);
     }
     crowd_order_leave(&attack.crowd, count);
-    (void)round_trips_until_report(link, &attack.crowd, &latencies[LEAVING]);
+    (void)trips_until_report(&attack, &latencies[LEAVING]);
 
     side_expect_stat(&link->server, half_open, 0);
     attack_close(&attack, link);
@@ -138,9 +172,9 @@ static void end_by_age(
 
     // From the first end to the last one.
     crowd_order_await(&attack.crowd, 1);
-    (void)round_trips_until_report(link, &attack.crowd, NULL);
+    (void)trips_until_report(&attack, NULL);
     crowd_order_await(&attack.crowd, count);
-    struct crowd_report report = round_trips_until_report(link, &attack.crowd, latencies);
+    struct crowd_report report = trips_until_report(&attack, latencies);
 
     assert_int_equal(report.ended, count);
     attack_close(&attack, link);
@@ -172,7 +206,7 @@ static void press_against_the_limit(
         (struct tofu_options){.hello_timeout_ns = 600 * SECOND_NS});
 
     crowd_order_connect(&attack.crowd, attack.target, count, NULL, 0);
-    struct crowd_report report = round_trips_until_report(link, &attack.crowd, latencies);
+    struct crowd_report report = trips_until_report(&attack, latencies);
 
     assert_int_equal(report.connected, count);
     assert_in_range(side_stats(&link->server).half_open, 0, 1024);
