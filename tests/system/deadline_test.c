@@ -254,7 +254,7 @@ static void a_drain_is_not_timed_out_while_the_peer_reads(void **state)
     static const char body[BODY_BYTES] = "";
     static uint8_t bytes[FRAME_BYTES];
     struct link_fixture *link = *state;
-    const struct tofu_options options = {.close_timeout_ns = 5 * TIMEOUT_NS};
+    const struct tofu_options options = {.close_timeout_ns = 10 * TIMEOUT_NS};
     if (!machine_tells_unsent()) {
         skip_because("this system does not tell what is unsent");
     }
@@ -272,7 +272,7 @@ static void a_drain_is_not_timed_out_while_the_peer_reads(void **state)
     for (int i = 0; i < COUNT; i++) {
         struct tofu_message *message = NULL;
         // What its own kernel has at last it takes at once: nobody sees when it does.
-        uint64_t pause_ns = i < COUNT / 2 ? TIMEOUT_NS : 0;
+        uint64_t pause_ns = i < COUNT / 2 ? 2 * TIMEOUT_NS : 0;
         raw_receive_bytes(raw, bytes, sizeof bytes);
         assert_status(TOFU_OK, tofu_group_wait(link->server.group, pause_ns, &message));
         assert_null(message);
