@@ -108,7 +108,7 @@ static void note_silent_deadline(struct party *party, const struct tofu_header *
 {
     bool may_be_late =
         header->status == TOFU_PEER_DISCONNECTED || header->status == TOFU_CONNECT_FAILED;
-    if (header->opcode == TOFU_HELLO_REQUEST && may_be_late) {
+    if (header->opcode == TOFU_HELLO_RESPONSE && may_be_late) {
         real_monitor_enter(&party->scene->monitor);
         party->scene->missed_time = true;
         real_monitor_leave(&party->scene->monitor);
