@@ -121,7 +121,7 @@ nt_mutant(
     op->state = TF_AFD_IDLE;
     op->armed = 0;
     if (was_cancelled && !op->is_zombie) {
-        op->end_told = op->end_told || (op->poll.handles[0].events & TF_AFD_DISCONNECT) != 0;
+        op->reset_told = op->reset_told || (op->poll.handles[0].events & TF_AFD_ABORT) != 0;
         return 0;
     }
 ")
@@ -182,8 +182,8 @@ nt_mutant(
 nt_mutant(
   an_end_that_stays_told
   afd_op.c
-  "if ((interest & ~op->watch->interest & TF_POLL_READ) != 0) {"
-  "if (false) {")
+  "if ((interest & TF_POLL_READ) != 0) {"
+  "if ((interest & TF_POLL_READ) != 0 && (op->poll.handles[0].events & TF_AFD_DISCONNECT) == 0) {")
 nt_mutant(
   a_refused_request_that_is_forgotten
   poller_afd.c

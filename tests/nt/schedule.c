@@ -36,7 +36,6 @@
 /// A socket of the application.
 struct place {
     struct tf_watch watch;
-    bool end_told;    ///< the peer's end, since reading was declared
     bool reset_told;  ///< with or without interest
     uint32_t resets;  ///< reported without interest
     uint8_t reported; ///< since the world is quiet
@@ -180,7 +179,6 @@ static void declare(struct place *place, uint8_t interest)
         return;
     }
     if ((interest & ~before & TF_POLL_READ) != 0) {
-        place->end_told = false;
         place->reported &= (uint8_t)~TF_POLL_READ;
     }
     nt_world_trace("declare", place->watch.token, interest);
@@ -198,7 +196,6 @@ static void forget(struct place *place)
 {
     ops()->forget(&application.poller, &place->watch);
     application.totals->forgets++;
-    place->end_told = false;
     place->resets = 0;
     place->reset_told = false;
     place->reported = 0;
@@ -239,7 +236,6 @@ static void check_event(const struct tf_poll_event *event)
         }
     }
     if ((event->ready & TF_POLL_HANGUP) != 0) {
-        place->end_told = place->end_told || (event->ready & TF_POLL_READ) != 0;
         place->reset_told = place->reset_told || (event->ready & TF_POLL_ERROR) != 0;
     }
     place->reported |= event->ready;
@@ -329,10 +325,10 @@ static void check_reported(struct place *place)
         return;
     }
     uint8_t owed = 0;
-    if (model->has_data && !place->end_told) {
+    if (model->has_data) {
         owed |= TF_POLL_READ;
     }
-    if (model->has_end && !place->end_told) {
+    if (model->has_end) {
         owed |= TF_POLL_READ | TF_POLL_HANGUP;
     }
     owed |= model->has_room || model->has_refused ? TF_POLL_WRITE : 0;

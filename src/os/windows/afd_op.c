@@ -12,7 +12,6 @@ void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle 
     op->watch = watch;
     op->base = base;
     op->is_refused = false;
-    op->end_told = false;
     op->reset_told = false;
 }
 
@@ -23,23 +22,13 @@ void tf_afd_op_revive(struct tf_afd_op *op, struct tf_watch *watch)
 
     op->is_zombie = false;
     op->watch = watch;
-    op->end_told = false;
     op->reset_told = false;
 }
 
-void tf_afd_op_declare(struct tf_afd_op *op, uint8_t interest)
-{
-    TF_ASSERT(op->watch != NULL);
-
-    // Level on arm: whoever takes up reading again learns of an end that holds already.
-    if ((interest & ~op->watch->interest & TF_POLL_READ) != 0) {
-        op->end_told = false;
-    }
-}
-
 // What the kernel is to be asked for. RECEIVE alone misses the peer's end, SEND alone a refused connection.
-// CONNECT is in no mask, because SEND says the same and CONNECT never stops. A reset and an end hold
-// for ever, so what was told once is left out where nobody has to act on it.
+// CONNECT is in no mask, because SEND says the same and CONNECT never stops. A reset holds for ever, so once it
+// was told it is left out where nobody has to act on it. An end is a level like others: whoever has read it
+// asks for no more reading, and who still asks has not come to it.
 static uint32_t target_of(const struct tf_afd_op *op)
 {
     uint8_t interest = op->watch->interest;
@@ -47,7 +36,7 @@ static uint32_t target_of(const struct tf_afd_op *op)
         return op->reset_told ? 0 : TF_AFD_ABORT;
     }
     uint32_t target = TF_AFD_ABORT;
-    if ((interest & TF_POLL_READ) != 0 && !op->end_told) {
+    if ((interest & TF_POLL_READ) != 0) {
         target |= TF_AFD_RECEIVE | TF_AFD_DISCONNECT | TF_AFD_ACCEPT;
     }
     if ((interest & TF_POLL_WRITE) != 0) {
@@ -162,7 +151,6 @@ uint8_t tf_afd_op_complete(struct tf_afd_op *op, tf_nt_status status)
     uint8_t interest = op->watch->interest;
     bool was_reset_told = op->reset_told;
     op->reset_told = was_reset_told || (events & TF_AFD_ABORT) != 0;
-    op->end_told = op->end_told || (events & TF_AFD_DISCONNECT) != 0;
     return interest == 0 && was_reset_told ? 0 : ready_of(events, interest);
 }
 

@@ -37,7 +37,6 @@ struct tf_afd_op {
     uint8_t state;          ///< enum tf_afd_state
     bool is_zombie;         ///< forgotten while not IDLE
     bool is_refused; ///< the kernel took no request or failed at it, and was not asked again yet
-    bool end_told;   ///< the peer's end was reported since READ was declared
     bool reset_told; ///< a reset was reported
 };
 
@@ -47,9 +46,6 @@ void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle 
 /// Gives a zombie to a watch of the same socket: its packet will make it idle, and only then may there be
 /// another request.
 void tf_afd_op_revive(struct tf_afd_op *op, struct tf_watch *watch);
-
-/// Says that the interest is declared anew; `watch->interest` is still the old one.
-void tf_afd_op_declare(struct tf_afd_op *op, uint8_t interest);
 
 /// Makes the kernel match the watch's interest, as far as that can be done now; what has to wait for a
 /// packet is done by the next call after it. Returns NT's refusal, after which the block is idle, or

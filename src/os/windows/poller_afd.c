@@ -226,7 +226,6 @@ static enum tofu_status afd_poller_watch(
     }
     struct tf_afd_op *op = op_of(state, watch);
     if (is_new || watch->interest != interest) {
-        tf_afd_op_declare(op, interest);
         watch->interest = interest;
         // A new interest is no reason to ask before the rest is over: it would make a spin of it.
         if (!op->is_refused) {
