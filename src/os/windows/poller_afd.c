@@ -337,15 +337,31 @@ static int64_t *nt_timeout(uint64_t timeout_ns, int64_t *timeout)
     return timeout;
 }
 
+static tf_nt_status fetch_once(
+    struct afd_state *state, uint64_t timeout_ns, uint32_t count_max, uint32_t *count_out)
+{
+    int64_t timeout = 0;
+    return state->nt.NtRemoveIoCompletionEx(
+        state->port, state->packets, count_max, count_out, nt_timeout(timeout_ns, &timeout), 0);
+}
+
+// Many packets may need memory of the system's, of which one needs none.
+static bool is_shortage(tf_nt_status status)
+{
+    return status == TF_NT_INSUFFICIENT_RESOURCES || status == TF_NT_NO_MEMORY ||
+           status == TF_NT_QUOTA_EXCEEDED;
+}
+
 // Waits for at most `capacity` packets; none after the timeout.
 static tf_nt_status fetch(
     struct afd_state *state, uint64_t timeout_ns, uint32_t capacity, uint32_t *count_out)
 {
-    int64_t timeout = 0;
     uint32_t count = 0;
     uint32_t count_max = capacity < TF_AFD_PACKETS_MAX ? capacity : TF_AFD_PACKETS_MAX;
-    tf_nt_status status = state->nt.NtRemoveIoCompletionEx(
-        state->port, state->packets, count_max, &count, nt_timeout(timeout_ns, &timeout), 0);
+    tf_nt_status status = fetch_once(state, timeout_ns, count_max, &count);
+    if (is_shortage(status)) {
+        status = fetch_once(state, timeout_ns, 1, &count);
+    }
     // The count means something after success only: some systems write 1 on a timeout.
     *count_out = status == TF_NT_SUCCESS ? count : 0;
     bool is_news = status != TF_NT_TIMEOUT && status != TF_NT_USER_APC && status != TF_NT_ALERTED;
