@@ -50,19 +50,22 @@ static void fail_allocations(const struct scene_kind *kind, size_t count, const 
              .is_for_ever = count > 1},
         .count = count};
     struct sweep_count counts = {0};
-    struct sweep_order order = {.kind = kind, .name = name, .first = 1, .step = 1};
+    // Where not all plays are wanted, each allocation fails once all the same.
+    size_t step = count > 1 ? 100 / sweep_percent() : 1;
+    struct sweep_order order = {.kind = kind, .name = name, .first = 1, .step = step};
     sweep_skip_impossible(kind);
 
     sweep(&order, &allocations.fault, aim, &counts);
 
     print_message(
-        "%s: %s: %zu plays, each of %zu allocations failed\n",
+        "%s: %s: %zu plays, %zu of %zu allocations failed\n",
         kind->name,
         name,
         counts.play_count,
+        counts.struck_count,
         counts.deepest);
     assert_int_equal(counts.bad_count, 0);
-    assert_int_equal(counts.struck_count, counts.deepest);
+    assert_int_equal(counts.struck_count, (counts.deepest + step - 1) / step);
     // A cut so shallow would mean that nothing was played.
     assert_true(counts.deepest > 50);
 }

@@ -72,10 +72,11 @@ static const char *way_name(enum fault_way way)
 
 // Of each function the first error is swept through all calls. Where not all plays are wanted, the other errors
 // meet some of them, each row others, so that together they go on meeting all.
-static void thoroughness_set(struct sweep_order *order, size_t row_number, bool is_for_ever)
+static void thoroughness_set(
+    struct sweep_order *order, const struct fault_row *row, size_t row_number, bool is_for_ever)
 {
     size_t step = 100 / sweep_percent();
-    bool is_thorough = row_number == 0 && !is_for_ever;
+    bool is_thorough = row_number == 0 && !is_for_ever && (row->flags & FAULT_IS_SAMPLED) == 0;
     order->step = is_thorough ? 1 : step;
     order->first = is_thorough ? 1 : 1 + row_number % step;
 }
@@ -94,6 +95,7 @@ static void sweep_row(
              .mend = mend,
              .statuses = row->statuses,
              .is_for_ever = is_for_ever,
+             .may_keep_memory = is_for_ever && (row->flags & FAULT_KEEPS_MEMORY) != 0,
              .may_kill_engine = (row->flags & FAULT_KILLS_ENGINE) != 0},
         .plan = {
             .function = row->function,
@@ -114,7 +116,7 @@ static void sweep_row(
         .kind = test->kind,
         .name = name,
         .must_be_perfect = (row->flags & FAULT_IS_INVISIBLE) != 0 && !is_for_ever};
-    thoroughness_set(&order, row_number, is_for_ever);
+    thoroughness_set(&order, row, row_number, is_for_ever);
     sweep(&order, &call.fault, aim, count);
 }
 

@@ -23,6 +23,9 @@ enum {
     FAULT_IS_INVISIBLE = 1, ///< nothing but time may tell that it happened once
     FAULT_PASSES = 2,       ///< for ever is not plausible: the call would be made again without end
     FAULT_KILLS_ENGINE = 4, ///< the poller is lost (F28)
+    FAULT_KEEPS_MEMORY = 16, ///< for ever, what the system has in hand does not come back
+    FAULT_IS_SAMPLED =
+        32, ///< other tests are thorough: nor need this one be where not all is wanted
     FAULT_SPARES_LEVELS = 8, ///< not where a group has a descriptor: what sets it cannot fail so
 };
 

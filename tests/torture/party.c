@@ -102,8 +102,8 @@ static void check_closing_notice(struct party *party, struct tofu_message *messa
     }
 }
 
-// Two deadlines do not say what they are: that of connecting, and that of a server which waits for a
-// HelloRequest, ends the connection, and tells nobody.
+// A server that waits too long for a HelloRequest resets the connection and tells nobody: its peer cannot know
+// that it was a deadline, and may not even have seen that it was connected.
 static void note_silent_deadline(struct party *party, const struct tofu_header *header)
 {
     bool may_be_late =
@@ -111,6 +111,7 @@ static void note_silent_deadline(struct party *party, const struct tofu_header *
     if (header->opcode == TOFU_HELLO_RESPONSE && may_be_late) {
         real_monitor_enter(&party->scene->monitor);
         party->scene->missed_time = true;
+        party->scene->has_missed_time = true;
         real_monitor_leave(&party->scene->monitor);
     }
 }

@@ -6,9 +6,11 @@
 #define FIRST_ID 1000
 
 // The text header of every third part has so many bytes: more than a message starts with.
-#define NOTE_BYTES 3000
+#define NOTE_BYTES_MAX 3000
 
-static const struct {
+static size_t note_bytes = NOTE_BYTES_MAX;
+
+static struct {
     size_t body_bytes;
     uint8_t more;
 } parts[PAYLOAD_COUNT] = {
@@ -29,6 +31,18 @@ static const struct {
 #define STEP_BYTES 1009
 
 static uint8_t sequence[TOFU_PART_BYTES_MAX + PAYLOAD_COUNT * STEP_BYTES];
+
+// What goes in a few calls, even byte by byte.
+#define SMALL_BYTES 100
+
+void payload_shrink(void)
+{
+    note_bytes = SMALL_BYTES;
+    for (size_t i = 0; i < PAYLOAD_COUNT; i++) {
+        bool is_small = parts[i].body_bytes < SMALL_BYTES;
+        parts[i].body_bytes = is_small ? parts[i].body_bytes : SMALL_BYTES;
+    }
+}
 
 void payload_open(void)
 {
@@ -51,8 +65,8 @@ static bool has_note(uint32_t index)
 
 static void note_write(uint32_t index, char *note)
 {
-    memset(note, 'a' + (int)index, NOTE_BYTES);
-    note[NOTE_BYTES] = '\0';
+    memset(note, 'a' + (int)index, note_bytes);
+    note[note_bytes] = '\0';
 }
 
 enum tofu_status payload_write(struct tofu_message *message, uint32_t index)
@@ -61,7 +75,7 @@ enum tofu_status payload_write(struct tofu_message *message, uint32_t index)
     header->id = FIRST_ID + index;
     header->more = parts[index].more;
     if (has_note(index)) {
-        char note[NOTE_BYTES + 1];
+        char note[NOTE_BYTES_MAX + 1];
         note_write(index, note);
         enum tofu_status status = tofu_message_append_text(message, "note", note);
         if (status != TOFU_OK) {
@@ -94,9 +108,9 @@ static bool note_is_whole(const struct tofu_message *message, uint32_t index)
     if (!has_note(index)) {
         return !is_there;
     }
-    char note[NOTE_BYTES + 1];
+    char note[NOTE_BYTES_MAX + 1];
     note_write(index, note);
-    return is_there && size == NOTE_BYTES && memcmp(value, note, size) == 0;
+    return is_there && size == note_bytes && memcmp(value, note, size) == 0;
 }
 
 bool payload_is_whole(struct tofu_message *message)

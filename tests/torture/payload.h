@@ -13,6 +13,9 @@
 /// Makes all bytes, once, before any of them is asked for.
 void payload_open(void);
 
+/// Makes the large parts small, where a byte is costly. Call it before all others.
+void payload_shrink(void);
+
 /// Writes part `index` into an empty message: id, `more`, text headers, body.
 TOFU_NODISCARD enum tofu_status payload_write(struct tofu_message *message, uint32_t index);
 

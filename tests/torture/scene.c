@@ -74,6 +74,7 @@ void scene_miss(struct scene *scene, const char *what, enum tofu_status status)
         (void)snprintf(scene->miss, sizeof scene->miss, "%s: %s", what, tofu_status_name(status));
     }
     scene->missed_time = scene->missed_time || status == TOFU_TIMED_OUT;
+    scene->has_missed_time = scene->has_missed_time || scene->missed_time;
     real_monitor_leave(&scene->monitor);
     if (status != TOFU_TIMED_OUT && !is_excused(scene, status)) {
         scene_complain(scene, "%s: %s", what, tofu_status_name(status));

@@ -51,6 +51,7 @@ struct scene_fault {
     uint64_t statuses;   ///< set of status_bit(): what the application may be told
     bool is_for_ever; ///< it goes on failing: the application does not wait for what may never come
     bool may_kill_engine;      ///< the poller may be lost with it
+    bool may_keep_memory;      ///< what the system has in hand may not come back with it
     bool is_played_to_the_end; ///< the application lives with it: nothing is mended
 };
 
@@ -77,7 +78,8 @@ struct scene {
     char address[TOFU_ADDRESS_BYTES_MAX]; ///< where the client connects to
     char complaint[SCENE_TEXT_BYTES];     ///< the first one; "": none
     char miss[SCENE_TEXT_BYTES];          ///< the first thing that went wrong; "": all went well
-    bool missed_time;                     ///< of all that went wrong, something was a deadline
+    bool missed_time;                     ///< of what went wrong, something was a deadline
+    bool has_missed_time;                 ///< that, since the beginning
     uint64_t digest; ///< of all messages that the application saw, in any order
 };
 
