@@ -41,8 +41,9 @@ struct tofu_options {
     uint64_t frame_timeout_ns;   ///< from the first byte of a message to its last [30 s]
     uint64_t close_timeout_ns;   ///< without progress while closing [5 s]
 
-    uint64_t turn_bytes_max; ///< bytes read from one channel before others get a turn [256 KiB]
-    uint64_t keepalive;      ///< not 0: TCP keep-alive with the system's intervals [off]
+    uint64_t
+        turn_bytes_max; ///< bytes read from one channel before others do; at most 16 MiB [256 KiB]
+    uint64_t keepalive; ///< not 0: TCP keep-alive with the system's intervals [off]
     /// Permission bits of a Unix socket's path [0600]. On Windows two cases of them: without write permission
     /// for group and others only this user may connect, with it those whom the path's directory names.
     uint64_t uds_mode;

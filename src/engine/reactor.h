@@ -84,6 +84,7 @@ struct tf_reactor {
     struct tf_list unfinished; ///< in the middle of a message, the longest without bytes first
     uint64_t place_count;      ///< of these, and of those that wait for the budget with a place
     uint64_t look_at_ns;       ///< when to look whether frames in line for a place are whole
+    uint64_t look_pause_ns;    ///< until the look after that, if nothing is found
     uint64_t judged_ns;        ///< when an unfinished frame was closed for others
     struct tf_list dirty;      ///< channels whose interest may have changed
     struct tf_list resolving;  ///< channels that wait for a name

@@ -41,7 +41,8 @@ static void read_limits(const struct tofu_options *options, struct tf_settings *
         at_most(value_or(options->send_queue_messages_max, 1024), TF_QUEUED_MESSAGES_LIMIT);
     settings->send_queue_bytes_max = value_or(options->send_queue_bytes_max, 8u << 20);
     settings->update_messages_max = value_or(options->update_messages_max, 65536);
-    settings->turn_bytes_max = value_or(options->turn_bytes_max, 256u << 10);
+    settings->turn_bytes_max =
+        at_most(value_or(options->turn_bytes_max, 256u << 10), TF_TURN_BYTES_LIMIT);
 }
 
 static void read_timeouts(const struct tofu_options *options, struct tf_settings *settings)

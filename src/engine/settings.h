@@ -20,6 +20,10 @@
 
 #define TF_THREAD_NAME_BYTES_MAX 16
 
+/// What is read from one channel in a turn, whatever the option says: a peer that writes as fast as we read
+/// would otherwise keep the I/O thread for itself, also from a shutdown.
+#define TF_TURN_BYTES_LIMIT (UINT64_C(16) << 20)
+
 struct tf_settings {
     const struct tf_poller_ops *poller;
     struct tf_part_limits part_limits;

@@ -12,9 +12,12 @@
 /// messages at once also hold all places, but they end.
 #define PATIENCE_NS TF_SECOND
 
-/// How often, and how many of those in line for a place are looked at: their bytes may have come.
-#define LOOK_NS   (10 * TF_MILLISECOND)
-#define LOOKS_MAX 1024
+/// How soon, how seldom, and how many of those in line for a place are looked at: their bytes may have come.
+/// A look that finds nothing doubles the pause, so a line of drips costs next to nothing, and nobody waits longer
+/// for a look than he has waited already.
+#define LOOK_MIN_NS (10 * TF_MILLISECOND)
+#define LOOK_MAX_NS (160 * TF_MILLISECOND)
+#define LOOKS_MAX   1024
 
 static uint64_t place_max(const struct tf_reactor *reactor)
 {
@@ -87,10 +90,17 @@ static void await_budget(struct tf_reactor *reactor, struct tf_channel *channel)
     tf_reactor_touch(reactor, channel);
 }
 
+static void look_soon(struct tf_reactor *reactor)
+{
+    reactor->look_pause_ns = LOOK_MIN_NS;
+    reactor->look_at_ns = reactor->now_ns + LOOK_MIN_NS;
+}
+
 static void await_place(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    if (tf_list_is_empty(&reactor->placeless)) {
-        reactor->look_at_ns = reactor->now_ns + LOOK_NS;
+    // Who joins while a soon look is due must not put it off.
+    if (tf_list_is_empty(&reactor->placeless) || reactor->look_pause_ns > LOOK_MIN_NS) {
+        look_soon(reactor);
     }
     tf_channel_starve(channel, reactor->now_ns);
     tf_list_append(&reactor->placeless, &channel->starved_link);
@@ -205,7 +215,7 @@ static void look_for_whole_frames(struct tf_reactor *reactor)
     if (tf_list_is_empty(&reactor->placeless) || reactor->look_at_ns > reactor->now_ns) {
         return;
     }
-    reactor->look_at_ns = reactor->now_ns + LOOK_NS;
+    bool is_found = false;
     struct tf_list *link = reactor->placeless.next;
     for (int i = 0; i < LOOKS_MAX && link != &reactor->placeless; i++) {
         struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, starved_link);
@@ -213,7 +223,16 @@ static void look_for_whole_frames(struct tf_reactor *reactor)
         if (is_all_at_hand(reactor, channel)) {
             tf_list_remove(&channel->starved_link);
             join_budget_line(reactor, channel);
+            is_found = true;
         }
+    }
+    if (is_found) {
+        look_soon(reactor);
+        return;
+    }
+    reactor->look_at_ns = reactor->now_ns + reactor->look_pause_ns;
+    if (reactor->look_pause_ns < LOOK_MAX_NS) {
+        reactor->look_pause_ns *= 2;
     }
 }
 

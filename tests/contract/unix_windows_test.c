@@ -227,7 +227,12 @@ static void who_would_have_to_wait_for_another_starter_is_refused(void **state)
 
     assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
     tf_listener_close(&listener);
-    // The lock file that somebody left is empty: a lock and no more.
+    // It was there before, so it is somebody's, though it is empty.
+    assert_true(machine_has_file(fixture->lock));
+
+    assert_true(DeleteFileA(fixture->lock));
+    assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+    tf_listener_close(&listener);
     assert_false(machine_has_file(fixture->lock));
 }
 

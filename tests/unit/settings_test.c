@@ -148,6 +148,9 @@ static void unlimited_means_as_much_as_there_can_be(void **state)
         if (copied[i].option == offsetof(struct tofu_options, send_queue_messages_max)) {
             wanted = TF_QUEUED_MESSAGES_LIMIT;
         }
+        if (copied[i].option == offsetof(struct tofu_options, turn_bytes_max)) {
+            wanted = TF_TURN_BYTES_LIMIT;
+        }
         assert_true_or(
             setting_for(&copied[i], TOFU_UNLIMITED) == wanted, "field %lu", (unsigned long)i);
     }

@@ -191,8 +191,8 @@ static int path_listen(
     return error;
 }
 
-// A file that is open for nobody else, and goes when it is closed if it is a lock and no more: a file with
-// something in it is somebody's. Returns INVALID_HANDLE_VALUE and the error if another one has it.
+// A file that is open for nobody else. One that was there before is somebody's and stays; ours goes when it is
+// closed, by a crash too. Returns INVALID_HANDLE_VALUE and the error if another one has it.
 static HANDLE lock_open(const wchar_t *path, int *error_out)
 {
     wchar_t lock_path[UNIX_PATH_MAX + 8];
@@ -212,10 +212,7 @@ static HANDLE lock_open(const wchar_t *path, int *error_out)
         *error_out = (int)GetLastError();
         return INVALID_HANDLE_VALUE;
     }
-    BY_HANDLE_FILE_INFORMATION info;
-    DWORD special = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
-    if (GetFileInformationByHandle(lock, &info) != 0 && (info.dwFileAttributes & special) == 0 &&
-        info.nFileSizeHigh == 0 && info.nFileSizeLow == 0) {
+    if (GetLastError() != ERROR_ALREADY_EXISTS) {
         (void)file_remove(lock);
     }
     return lock;
