@@ -58,6 +58,13 @@ sim_mutant(
   TO "spared_ns) + 20 * PATIENCE_NS"
   FOUND "FAILED  . f7_drips_hold_half")
 sim_mutant(
+  looks_in_vain_that_do_not_slow_down
+  SUBJECT pressure_sim
+  FILE starvation.c
+  FROM "reactor->look_pause_ns *= 2;"
+  TO "reactor->look_pause_ns *= 1;"
+  FOUND "FAILED  . f7_a_line_of_drips")
+sim_mutant(
   a_shutdown_that_resets_before_it_reports
   SUBJECT shutdown_sim
   FILE shutdown.c

@@ -80,6 +80,43 @@ static void f7_a_dripping_message_ends_at_its_deadline_whatever_the_drip(void **
     }
 }
 
+// In vain: after 10 ms, 20, 40, 80, and then 160 each. But nobody waits longer for a look than he has waited.
+static void f7_a_line_of_drips_is_looked_at_ever_more_seldom(void **state)
+{
+    (void)state;
+    enum { DRIPS = 8, LOOKS = 8 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        begin_quiet(seed);
+        use_wide_buffers();
+        const struct tofu_options options = {.pool_messages_max = DRIPS};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        tf_socket drips[DRIPS];
+        size_t size = raw_frame(frame, TOFU_REQUEST, 5, false, NULL, 1000);
+        for (int i = 0; i < DRIPS; i++) {
+            (void)raw_join(&pair, &drips[i]);
+        }
+        for (int i = 0; i < DRIPS; i++) {
+            assert_true(raw_send(drips[i], frame, 100));
+        }
+        pair_pass(10 * TF_MILLISECOND);
+        uint64_t turns = pair_stats(pair.server_engine).turns;
+
+        pair_pass(700 * TF_MILLISECOND);
+
+        assert_true(pair_stats(pair.server_engine).turns - turns <= LOOKS);
+        uint64_t begin_ns = sim_now();
+        assert_true(raw_send(drips[DRIPS - 1], frame + 100, size - 100));
+        pair_expect(pair.server_engine, pair.server, TOFU_REQUEST, TOFU_OK);
+        assert_true(sim_now() - begin_ns <= 170 * TF_MILLISECOND);
+        for (int i = 0; i < DRIPS; i++) {
+            tf_socket_close(drips[i]);
+        }
+        pair_close(&pair);
+    }
+}
+
 static void f7_drips_hold_half_of_the_budget_and_give_way_after_a_second(void **state)
 {
     (void)state;
@@ -552,6 +589,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f7_a_dripping_message_ends_at_its_deadline_whatever_the_drip),
+        cmocka_unit_test(f7_a_line_of_drips_is_looked_at_ever_more_seldom),
         cmocka_unit_test(f7_drips_hold_half_of_the_budget_and_give_way_after_a_second),
         cmocka_unit_test(
             f8_an_application_that_never_receives_stops_the_sender_and_nothing_is_lost),
