@@ -318,8 +318,8 @@ static void a_drip_on_a_budget_of_one_gives_way(void **state)
     assert_int_equal(await_next_drip(), 0);
 }
 
-// Takes what has come; returns how many requests that were.
-static size_t take_requests(const struct side *side)
+// Takes what has come; returns how many requests that were, and adds the closing notices.
+static size_t take_requests(const struct side *side, size_t *closed_count)
 {
     size_t count = 0;
     struct tofu_message *message = NULL;
@@ -328,15 +328,24 @@ static size_t take_requests(const struct side *side)
         if (message == NULL) {
             return count;
         }
-        assert_false(message_is_closing(message));
+        *closed_count += message_is_closing(message) ? 1 : 0;
         count += tofu_message_header(message)->status == TOFU_OK;
         side_put(side, message);
     }
 }
 
-// Small enough that every message comes in many, and large enough that all have come before somebody has
-// waited for a place for a second, on slow systems too: after that one of them would be blamed.
-#define PIECE_BYTES ((size_t)8000)
+// Small enough that every message comes in some, and large enough that all have come before somebody has
+// waited for a place for a second: after that one of them may be blamed, and a machine so slow shows nothing.
+#define PIECE_BYTES ((size_t)16000)
+
+static void expect_none_blamed(size_t closed_count)
+{
+    uint64_t took_ns = test_now() - drips.start_ns;
+    if (closed_count > 0 && took_ns >= SECOND_NS) {
+        skip_because("the machine sent for more than a second: %.0f ms", (double)took_ns / 1e6);
+    }
+    assert_int_equal(closed_count, 0);
+}
 
 // Four times as many as there are places, a piece of each at a time: honest, and none is closed.
 static void many_large_messages_at_once_are_no_drips(void **state)
@@ -345,6 +354,7 @@ static void many_large_messages_at_once_are_no_drips(void **state)
     open_crowded_server(link, 8);
     open_drips(link, DRIPS_MAX, RAW_REQUEST);
     size_t taken = 0;
+    size_t closed_count = 0;
     uint64_t deadline_ns = test_now() + TEST_DEADLINE_NS;
 
     while (taken < DRIPS_MAX) {
@@ -356,7 +366,8 @@ static void many_large_messages_at_once_are_no_drips(void **state)
                 drips.frame + drip->sent,
                 left < PIECE_BYTES ? left : PIECE_BYTES);
         }
-        taken += take_requests(&link->server);
+        taken += take_requests(&link->server, &closed_count);
+        expect_none_blamed(closed_count);
         assert_true_or(test_now() < deadline_ns, "%zu messages came", taken);
     }
 
