@@ -6,7 +6,8 @@
     count_skips.py --self-test
 
 Counted are tests that were skipped as a whole and cases that programs of cmocka skipped, which CTest does
-not see. Each says `skipped: reason` before; one that does not ends this with 1.
+not see. Each says `skipped: reason` before; one that does not ends this with 1. A case that goes on without a
+part of it says `skipped in part: reason`, and is counted as well.
 """
 import pathlib
 import re
@@ -15,7 +16,8 @@ import xml.etree.ElementTree
 from collections import Counter
 
 UNSAID = "no reason given"
-REASON = re.compile(r"\bskipped(?: in part)?: (.*?)\s*$", re.MULTILINE)
+REASON = re.compile(r"\bskipped: (.*?)\s*$", re.MULTILINE)
+PART = re.compile(r"\bskipped (in part: .*?)\s*$", re.MULTILINE)
 CASE = re.compile(r"^\[ RUN      \] .*?\n(.*?)(?=^\[ RUN      \]|^\[=|\Z)", re.MULTILINE | re.DOTALL)
 CASE_SKIPPED = re.compile(r"^\[  SKIPPED \] ", re.MULTILINE)
 
@@ -30,7 +32,8 @@ def skips_of(test: xml.etree.ElementTree.Element) -> list[str]:
     output = test.findtext("system-out") or ""
     if test.find("skipped") is not None or test.attrib["status"] == "notrun":
         return [reason_in(output)]
-    return [reason_in(case) for case in CASE.findall(output) if CASE_SKIPPED.search(case)]
+    whole = [reason_in(case) for case in CASE.findall(output) if CASE_SKIPPED.search(case)]
+    return whole + PART.findall(output)
 
 
 def count(text: str) -> tuple[Counter[str], list[str]]:
@@ -53,6 +56,7 @@ def self_test() -> int:
         ('status="run"', case + skip + case + "[       OK ] a\n" + end + listed, {"x": 1}),
         ('status="run"', case + skip + case + skip + end + listed, {"x": 2}),
         ('status="run"', case + "skipped: x\n[       OK ] a\n" + case + "[  SKIPPED ] a\n" + end, {UNSAID: 1}),
+        ('status="run"', case + "skipped in part: x\n[       OK ] a\n" + end, {"in part: x": 1}),
         ('status="notrun"', "skipped: y\n", {"y": 1}),
         ('status="notrun"', "a: skipped: z\n0 passed, 1 skipped\n", {"z": 1}),
         ('status="notrun"', "", {UNSAID: 1}),
