@@ -242,15 +242,16 @@ static void a_slow_consumer_costs_the_server_its_buffer_and_no_more(void **state
     const struct end *server = client + 1;
     client->is_resting = true;
     declare(client);
-    while (turn(QUIET) > 0) {
-        assert_true(server->fill <= BUFFER_BYTES);
-    }
+    uint64_t deadline_ns = tf_deadline(tf_clock_now(), CONTRACT_DEADLINE);
+    // The kernel may make a little more room by its own timers; twice quiet is quiet.
+    do {
+        while (turn(QUIET) > 0) {
+            assert_true(server->fill <= BUFFER_BYTES);
+        }
+        assert_true(tf_clock_now() < deadline_ns);
+    } while (turn(QUIET) > 0);
     assert_in_range(client->sent, 1, client->total - 1);
     assert_int_equal(server->received - server->sent, server->fill);
-    uint32_t received = server->received;
-
-    assert_int_equal(count_events(transfer.fixture, QUIET), 0);
-    assert_int_equal(server->received, received);
 
     // It has no more to say than it has said, so that the test ends soon.
     client->total = client->sent;
