@@ -84,7 +84,7 @@ end_parked:
     !is_parked
 }
 
-inline sleep()
+inline doze()
 {
 #ifdef BUG_LOOKS_BEFORE_ASLEEP
     if
@@ -126,7 +126,7 @@ active proctype waiter()
         if
         :: has_message -> has_message = false
         :: !has_message && was_stopped -> break
-        :: else -> sleep()
+        :: else -> doze()
         fi
     od;
     assert(!pushed[STOPPER]);
