@@ -184,8 +184,11 @@ static void f21_an_engine_is_shut_down_while_messages_fly_and_others_post_and_wa
         assert_true(sim_now() - begin_ns <= timeout_ns + 100 * TF_MILLISECOND);
         pair_pass(2 * TF_MILLISECOND);
         stop_work(&work);
+        // A shutdown may be over between two posts: then the channel of the second is gone, which is asked first.
+        enum tofu_status end = work.server_poster.end;
         assert_true(
-            work.server_poster.end == TOFU_SHUTDOWN_STARTED || work.server_poster.left == 0);
+            end == TOFU_SHUTDOWN_STARTED || end == TOFU_INVALID_CHANNEL_NUMBER ||
+            work.server_poster.left == 0);
         assert_int_equal(work.server_waiter.end, TOFU_SHUTDOWN_STARTED);
         assert_int_equal(work.server_waiter.closed, 2);
         pair_close(&work.pair);
