@@ -290,8 +290,8 @@ static void run_timers(struct tf_reactor *reactor)
         if (is_due(reactor, channel)) {
             time_is_up(reactor, channel);
         } else {
-            tf_reactor_arm(
-                reactor, channel); // It was set for an earlier frame, or there was progress.
+            // It was set for an earlier frame, or there was progress.
+            tf_reactor_arm(reactor, channel);
         }
     }
 }
