@@ -6,13 +6,16 @@
     compare_cases.py --self-test
 
 A case is a test of CTest or, where that is a cmocka program, one of its cases. A test that runs once per
-poller counts once per poller, and each of them is compared by itself. What ran here and did not run there,
-because it is missing or because it was skipped, must be named in the list:
+poller has each case once per poller, and each of them is compared by itself. What there is here and did not
+run there, because it is missing or because it was skipped, must be named in the list:
 
-    pattern  reason
+    pattern  count  reason
+    pattern  count  reason; runs as PROGRAM
 
-where the pattern is that of a shell, held against `test/case` without the poller's name. A line that names
-nothing is a mistake as well. Ends with 0 only if nothing has vanished.
+where the pattern is that of a shell, held against `test/case` without the poller's name; a case belongs to the
+first that fits. The count says how many cases these are, so that none joins them unseen: whoever leaves
+out one more writes a larger number. Where another program runs the cases there, it must have run each. Ends
+with 0 only if all this is so.
 """
 import fnmatch
 import pathlib
@@ -20,7 +23,7 @@ import re
 import sys
 import xml.etree.ElementTree
 from collections import Counter
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 POLLER = re.compile(r"_(epoll|poll|afd)(?=_|$)")
 # Programs that go through all pollers by themselves begin each case with the poller's name.
@@ -36,7 +39,9 @@ class Suite(NamedTuple):
 
 class LeftOut(NamedTuple):
     pattern: str
+    count: int
     reason: str
+    substitute: str  # the program that runs the same cases there, or ""
 
 
 def read_suite(*texts: str) -> Suite:
@@ -58,47 +63,71 @@ def read_suite(*texts: str) -> Suite:
 
 
 def read_left_out(text: str) -> list[LeftOut]:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [LeftOut(*line.split(None, 1)) for line in lines]
+    entries = []
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            pattern, count, reason = line.split(None, 2)
+            reason, _, substitute = reason.partition("; runs as ")
+            entries.append(LeftOut(pattern, int(count), reason, substitute))
+    return entries
 
 
-def everything(cases: dict[str, set[str]]) -> set[str]:
-    return set().union(*cases.values())
+def everything(*kinds: dict[str, set[str]]) -> set[str]:
+    return set().union(*(cases for kind in kinds for cases in kind.values()))
+
+
+def sort_absent(absent: set[str], left_out: list[LeftOut]) -> tuple[dict[LeftOut, list[str]], list[str]]:
+    """Returns the cases that each line of the list names, and those that none does."""
+    named: dict[LeftOut, list[str]] = {entry: [] for entry in left_out}
+    unnamed = []
+    for case in sorted(absent):
+        entry = next((e for e in left_out if fnmatch.fnmatchcase(case, e.pattern)), None)
+        (unnamed if entry is None else named[entry]).append(case)
+    return named, unnamed
+
+
+def complain_about(entry: LeftOut, cases: list[str], ran_there: set[str]) -> Iterator[str]:
+    if len(cases) != entry.count:
+        yield "\n    ".join([f"the list says {entry.count} of {entry.pattern}, and there are {len(cases)}:", *cases])
+    if entry.substitute:
+        for case in cases:
+            if f"{entry.substitute}/{case.partition('/')[2]}" not in ran_there:
+                yield f"{case}: {entry.substitute} did not run it"
 
 
 def compare(here: Suite, there: Suite, left_out: list[LeftOut]) -> tuple[list[str], list[str]]:
     """Returns complaints, and what there is to tell."""
-    complaints = []
-    told = []
+    all_here = everything(here.ran, here.skipped)
     ran_there = everything(there.ran)
-    used = set()
-    reasons: Counter[str] = Counter()
-    for poller, cases in sorted(here.ran.items()):
-        absent = sorted(cases - ran_there)
-        named = {}
-        for case in absent:
-            entry = next((e for e in left_out if fnmatch.fnmatchcase(case, e.pattern)), None)
-            if entry is None:
-                how = "skipped" if case in everything(there.skipped) else "missing"
-                complaints.append(f"{case}: ran here ({poller or 'once'}), {how} there, not in the list")
-                continue
-            used.add(entry)
-            named[case] = entry.reason
-        reasons.update(named.values())
-        told.append(
-            f"{poller or 'once':>6}: {len(cases)} cases here, {len(cases) - len(absent)} of them there,"
-            f" {len(named)} left out by name"
-        )
-    told += [f"        {count:5} left out: {reason}" for reason, count in sorted(reasons.items())]
-    told.append(f"        {len(ran_there - everything(here.ran))} cases ran only there")
-    told.append(f"        {len(everything(there.skipped))} cases were skipped there while they ran")
-    complaints += [
-        f"the list names {entry.pattern}, which is nothing that is left out"
-        for entry in left_out
-        if entry not in used
+    skipped_there = everything(there.skipped)
+    absent = all_here - ran_there
+    named, unnamed = sort_absent(absent, left_out)
+
+    complaints = [
+        f"{case}: here, {'skipped' if case in skipped_there else 'missing'} there, not in the list"
+        for case in unnamed
     ]
+    for entry, cases in named.items():
+        complaints += complain_about(entry, cases, ran_there)
     if not everything(here.ran) or not ran_there:
         complaints.append("no case ran at all")
+
+    substituted = sum(len(cases) for entry, cases in named.items() if entry.substitute)
+    reasons: Counter[str] = Counter()
+    for entry, cases in named.items():
+        reasons[entry.reason] += len(cases)
+    told = [
+        f"{len(all_here):5} cases here, {len(everything(here.skipped))} of them skipped",
+        f"{len(all_here) - len(absent):5} of them ran there",
+        f"{len(absent) - len(unnamed):5} of them are left out by name",
+        *(f"      {count:5} {reason}" for reason, count in reasons.most_common() if count > 0),
+        f"{substituted:5} of these ran there as cases of another program",
+        f"{len(ran_there - all_here):5} cases ran only there",
+        f"{len(skipped_there):5} cases were skipped there while their programs ran",
+    ]
+    for poller in sorted(here.ran):
+        cases = here.ran[poller]
+        told.append(f"{poller or 'once':>5}: {len(cases)} ran here, {len(cases & ran_there)} of them there")
     return complaints, told
 
 
@@ -121,18 +150,30 @@ def self_test() -> int:
         (junit(two), "", 1),
         (junit(one, test("b")), "", 1),
         (junit(skipped, test("b")), "", 1),
-        (junit(skipped, test("b")), "a/two  no reason", 0),
-        (junit(one, test("b")), "a/*  no reason", 0),
-        (junit(two, test("b")), "a/two  no reason", 1),
+        (junit(skipped, test("b")), "a/two 1 no reason", 0),
+        (junit(one, test("b")), "a/* 1 no reason", 0),
+        (junit(two, test("b")), "a/two 0 never here", 0),
         (junit(two, test("b", status="notrun")), "", 1),
-        (junit(two), "# words\n\nb  no reason", 0),
-        (junit(), "*  no reason", 1),
+        (junit(two), "# words\n\nb 1 no reason", 0),
+        (junit(), "* 3 no reason", 1),
+        # A count must be so: not too large, and not too small, as when a case has joined unseen.
+        (junit(two, test("b")), "a/two 1 no reason", 1),
+        (junit(one, test("b")), "a/* 2 no reason", 1),
+        (junit(test("a_afd", "[ RUN      ] three"), test("b")), "a/* 1 no reason", 1),
+        (junit(one, test("b")), "a/two 0 never here", 1),
+        # The first pattern that fits has the case, so the second one here has none.
+        (junit(one, test("b")), "a/* 1 no reason\na/two 1 no reason", 1),
+        (junit(one, test("b"), test("c", "[ RUN      ] two")), "a/* 1 no reason; runs as c", 0),
+        (junit(one, test("b"), test("c", "[ RUN      ] one")), "a/* 1 no reason; runs as c", 1),
+        # What this machine skips is a case all the same: the list holds on any machine.
+        (junit(one), "", 1, junit(skipped)),
+        (junit(one), "a/two 1 no reason", 0, junit(skipped)),
         (junit(test("a_afd", "[ RUN      ] one", "[ RUN      ] two", status="fail"), test("b")), "", 0),
         (junit(test("a", "[ RUN      ] afd: one", "[ RUN      ] afd, two"), test("b")), "", 0),
     ]
     mistakes = 0
-    for there, left_out, expected in plants:
-        complaints, _ = compare(read_suite(here), read_suite(there), read_left_out(left_out))
+    for there, left_out, expected, *other in plants:
+        complaints, _ = compare(read_suite(*(other or [here])), read_suite(there), read_left_out(left_out))
         if len(complaints) != expected:
             mistakes += 1
             print(f"self-test: {there} with {left_out!r}: {complaints}, expected {expected}")
