@@ -47,6 +47,7 @@ uint8_t tf_channel_interest(const struct tf_channel *channel)
     switch ((enum tf_phase)channel->phase) {
     case TF_PHASE_OPENING:
     case TF_PHASE_RESOLVING:
+    case TF_PHASE_QUEUEING:
     case TF_PHASE_CLOSED:
         return 0;
     case TF_PHASE_CONNECTING:
@@ -103,12 +104,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t set_or_never(uint64_t time_ns)
+{
+    return time_ns == 0 ? UINT64_MAX : time_ns;
+}
+
 static uint64_t attempt_deadline(
     const struct tf_channel *channel, const struct tf_settings *settings)
 {
     uint64_t deadline_ns = tf_deadline(channel->since_ns, settings->connect_timeout_ns);
-    uint64_t go_on_at_ns = channel->attempt->go_on_at_ns;
-    return go_on_at_ns == 0 ? deadline_ns : earlier(deadline_ns, go_on_at_ns);
+    return earlier(deadline_ns, set_or_never(channel->attempt->go_on_at_ns));
 }
 
 // While the kernel still has to send, it must be seen whether that goes on.
@@ -133,8 +138,11 @@ uint64_t tf_channel_deadline(const struct tf_channel *channel, const struct tf_s
     case TF_PHASE_CONNECTING:
         deadline_ns = attempt_deadline(channel, settings);
         break;
+    case TF_PHASE_QUEUEING:
+        deadline_ns = set_or_never(channel->attempt->go_on_at_ns);
+        break;
     case TF_PHASE_LISTENING:
-        deadline_ns = channel->rests_until_ns == 0 ? UINT64_MAX : channel->rests_until_ns;
+        deadline_ns = set_or_never(channel->rests_until_ns);
         break;
     case TF_PHASE_HALF_OPEN:
         if (!channel->is_starved) {

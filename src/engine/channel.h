@@ -25,6 +25,7 @@ enum tf_phase {
     TF_PHASE_OPENING,    ///< posted; the I/O thread has not seen it yet
     TF_PHASE_RESOLVING,  ///< a helper looks for the host's addresses
     TF_PHASE_CONNECTING, ///< a connect is under way, or waits to be tried again
+    TF_PHASE_QUEUEING, ///< a listener to be: another one is at its Unix path, and it waits to try again
     TF_PHASE_LISTENING,
     TF_PHASE_HALF_OPEN, ///< accepted; no HelloRequest yet, so no number, and no notice
     TF_PHASE_OPEN,
@@ -32,7 +33,7 @@ enum tf_phase {
     TF_PHASE_CLOSED,   ///< the socket is gone; the closing notice waits until nothing can follow it
 };
 
-/// What finding an address and connecting to it needs, and only that long.
+/// What finding an address and connecting to it, or listening on it, needs, and only that long.
 struct tf_attempt {
     struct tofu_address address;
     struct tf_query *query;    ///< NULL for a numeric host or a path
@@ -40,8 +41,7 @@ struct tf_attempt {
     const struct tf_endpoint *endpoints;
     size_t endpoint_count;
     size_t next_endpoint;
-    uint64_t
-        go_on_at_ns; ///< when to try a congested Unix listener again, or the next endpoint; 0: never
+    uint64_t go_on_at_ns;    ///< when to try a Unix path again, or the next endpoint; 0: never
     uint64_t retry_delay_ns; ///< the next one
 };
 
@@ -91,7 +91,7 @@ struct tf_channel {
     struct tf_list phase_link;      ///< resolving, half-open or closed ones, and resting listeners
 
     struct tofu_message *closing_notice; ///< reserved with the number
-    struct tf_attempt *attempt;          ///< only while resolving and connecting
+    struct tf_attempt *attempt;          ///< only while resolving, connecting and queueing
     struct tf_listener *listener;        ///< only of a listener
 };
 

@@ -8,7 +8,7 @@
 #include "os/clock.h"
 #include "wire/address.h"
 
-// A Unix listener whose backlog is full tells nobody when there is room again.
+// A Unix listener whose backlog is full tells nobody when there is room again, nor does who leaves a path.
 #define RETRY_DELAY_MIN_NS TF_MILLISECOND
 #define RETRY_DELAY_MAX_NS (100 * TF_MILLISECOND)
 
@@ -107,7 +107,7 @@ static void give_share(struct tf_reactor *reactor, struct tf_channel *channel)
     tf_reactor_arm(reactor, channel);
 }
 
-static void retry_later(struct tf_reactor *reactor, struct tf_channel *channel)
+void tf_attempt_put_off(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tf_attempt *attempt = channel->attempt;
     attempt->go_on_at_ns = reactor->now_ns + attempt->retry_delay_ns;
@@ -139,7 +139,7 @@ static void try_endpoints(struct tf_reactor *reactor, struct tf_channel *channel
             tf_reactor_touch(reactor, channel);
             return;
         case TF_CONNECT_CONGESTED:
-            retry_later(reactor, channel);
+            tf_attempt_put_off(reactor, channel);
             return;
         case TF_CONNECT_FAILED:
             attempt->next_endpoint++;

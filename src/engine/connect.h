@@ -23,6 +23,9 @@ bool tf_attempt_start(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Goes on with every channel whose name has been resolved.
 void tf_connect_resolutions(struct tf_reactor *reactor);
 
+/// Lets the channel be looked at again after a while, which doubles each time.
+void tf_attempt_put_off(struct tf_reactor *reactor, struct tf_channel *channel);
+
 /// Frees what the attempt needed.
 void tf_attempt_end(struct tf_reactor *reactor, struct tf_channel *channel);
 

@@ -13,6 +13,10 @@
 /// once would only spin.
 #define REST_NS (100 * TF_MILLISECOND)
 
+/// How long a listener to be waits for others who are at its Unix path: one of them takes microseconds, or a
+/// fifth of a second where it asks whether somebody is alive there who does not answer.
+#define TURN_NS (2 * TF_SECOND)
+
 static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     struct tofu_message *message = tf_message_queue_take(&channel->writer.queue);
@@ -22,25 +26,23 @@ static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channe
     tf_notices_return(reactor, message, TOFU_OK);
 }
 
-static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel)
+// A path that another starter is at will be free, or a live listener's, in a moment.
+static void listen_failed(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status, int error)
 {
-    struct tofu_address address = channel->attempt->address;
-    tf_attempt_end(reactor, channel);
-    enum tofu_status status =
-        tf_tokens_add(&reactor->tokens, reactor->allocator, channel, &channel->watch.token);
-    struct tf_listener *listener =
-        status == TOFU_OK ? tf_alloc_zeroed(reactor->allocator, sizeof *listener) : NULL;
-    if (listener == NULL) {
-        tf_ending_begin(reactor, channel, TOFU_ALLOCATION_FAILED, NULL, TF_ENDING_CLOSE);
-        return;
-    }
-    int error = 0;
-    status = tf_listener_open(listener, &address, reactor->settings->uds_mode, &error);
-    if (status != TOFU_OK) {
-        tf_free(reactor->allocator, listener, sizeof *listener);
+    bool is_late = reactor->now_ns - channel->since_ns >= TURN_NS;
+    if (!tf_listener_error_is_busy(error) || is_late) {
         tf_ending_begin_error(reactor, channel, status, error, TF_ENDING_CLOSE);
         return;
     }
+    channel->phase = TF_PHASE_QUEUEING;
+    tf_attempt_put_off(reactor, channel);
+}
+
+static void become_listener(
+    struct tf_reactor *reactor, struct tf_channel *channel, struct tf_listener *listener)
+{
+    tf_attempt_end(reactor, channel);
     channel->listener = listener;
     channel->watch.socket = listener->socket;
     channel->phase = TF_PHASE_LISTENING;
@@ -56,11 +58,45 @@ static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel
     answer_welcome(reactor, channel);
 }
 
+static void open_listener(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    struct tf_listener *listener = tf_alloc_zeroed(reactor->allocator, sizeof *listener);
+    if (listener == NULL) {
+        tf_ending_begin(reactor, channel, TOFU_ALLOCATION_FAILED, NULL, TF_ENDING_CLOSE);
+        return;
+    }
+    int error = 0;
+    enum tofu_status status =
+        tf_listener_open(listener, &channel->attempt->address, reactor->settings->uds_mode, &error);
+    if (status != TOFU_OK) {
+        tf_free(reactor->allocator, listener, sizeof *listener);
+        listen_failed(reactor, channel, status, error);
+        return;
+    }
+    become_listener(reactor, channel, listener);
+}
+
+static void take_token(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    enum tofu_status status =
+        tf_tokens_add(&reactor->tokens, reactor->allocator, channel, &channel->watch.token);
+    if (status != TOFU_OK) {
+        tf_ending_begin(reactor, channel, status, NULL, TF_ENDING_CLOSE);
+        return;
+    }
+    open_listener(reactor, channel);
+}
+
 void tf_listen_start(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     if (tf_attempt_start(reactor, channel)) {
-        open_listener(reactor, channel);
+        take_token(reactor, channel);
     }
+}
+
+void tf_listen_again(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    open_listener(reactor, channel);
 }
 
 // A name may have several addresses; a server listens on the first, and says in its answer which.
@@ -70,7 +106,7 @@ void tf_listen_resolved(struct tf_reactor *reactor, struct tf_channel *channel)
     uint16_t port = address->port;
     tf_endpoint_to_address(&channel->attempt->endpoints[0], address);
     address->port = port;
-    open_listener(reactor, channel);
+    take_token(reactor, channel);
 }
 
 static bool is_half_open_full(const struct tf_reactor *reactor)

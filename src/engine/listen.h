@@ -12,6 +12,9 @@ void tf_listen_start(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Goes on when the host's name has been resolved.
 void tf_listen_resolved(struct tf_reactor *reactor, struct tf_channel *channel);
 
+/// Tries again to listen on a Unix path that another one was at.
+void tf_listen_again(struct tf_reactor *reactor, struct tf_channel *channel);
+
 /// Accepts what waits, up to a bound per turn.
 void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel);
 

@@ -228,6 +228,9 @@ static void time_is_up(struct tf_reactor *reactor, struct tf_channel *channel)
     case TF_PHASE_CONNECTING:
         tf_connect_timer(reactor, channel);
         break;
+    case TF_PHASE_QUEUEING:
+        tf_listen_again(reactor, channel);
+        break;
     case TF_PHASE_LISTENING:
         tf_listen_timer(reactor, channel);
         break;
@@ -262,6 +265,7 @@ static bool look_again(struct tf_reactor *reactor, struct tf_channel *channel)
         break;
     case TF_PHASE_OPENING:
     case TF_PHASE_RESOLVING:
+    case TF_PHASE_QUEUEING:
     case TF_PHASE_LISTENING:
     case TF_PHASE_CLOSED:
         return true;
@@ -312,6 +316,7 @@ static void step_channel(struct tf_reactor *reactor, struct tf_channel *channel)
         break;
     case TF_PHASE_OPENING:
     case TF_PHASE_RESOLVING:
+    case TF_PHASE_QUEUEING:
     case TF_PHASE_CLOSED:
         break;
     }

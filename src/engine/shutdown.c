@@ -45,6 +45,7 @@ static void end_gracefully(struct tf_reactor *reactor, struct tf_channel *channe
         return;
     case TF_PHASE_RESOLVING:
     case TF_PHASE_CONNECTING:
+    case TF_PHASE_QUEUEING:
     case TF_PHASE_OPEN:
         break;
     }

@@ -78,6 +78,9 @@ TOFU_NODISCARD enum tofu_status tf_listener_open(
     uint32_t mode,
     int *error_out);
 
+/// Says whether a listener failed because another starter is at its Unix path, and may succeed in a moment.
+bool tf_listener_error_is_busy(int error);
+
 /// Closes it and removes its Unix path, if that is still the one it made.
 void tf_listener_close(struct tf_listener *listener);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The lock file beside a Unix path: starters never wait for one another, never both win, and leave
-// nothing behind.
+// The lock file beside a Unix path: starters never block one another, never both win, and leave nothing
+// behind.
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/file.h>
@@ -10,7 +10,7 @@
 #include "os/park.h"
 #include "os/thread.h"
 
-static void a_starter_does_not_wait_for_another_one(void **state)
+static void a_starter_is_told_of_another_one_at_once(void **state)
 {
     struct fixture *fixture = *state;
     struct tf_listener listener;
@@ -25,6 +25,7 @@ static void a_starter_does_not_wait_for_another_one(void **state)
     assert_int_equal(listen_once(fixture, &listener, &error), TOFU_LISTEN_FAILED);
 
     assert_int_equal(error, EWOULDBLOCK);
+    assert_true(tf_listener_error_is_busy(error));
     assert_int_equal(look(fixture->address.path).st_ino, inode);
     assert_true(exists(fixture->lock));
     assert_int_equal(flock(other, LOCK_UN), 0);
@@ -38,7 +39,7 @@ static void the_lock_file_of_a_starter_that_crashed_is_no_obstacle(void **state)
     struct tf_listener listener;
     int error = 0;
     file_make(fixture->lock, "");
-    assert_int_equal(chmod(fixture->lock, 0400), 0);
+    assert_int_equal(chmod(fixture->lock, 01400), 0);
 
     assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
 
@@ -50,7 +51,7 @@ static void the_lock_file_of_a_starter_that_crashed_is_no_obstacle(void **state)
 // remove.
 static void an_empty_file_that_was_not_made_for_a_lock_is_kept(void **state)
 {
-    static const mode_t modes[] = {0644, 0600, 0660, 0444, 0700, 0500};
+    static const mode_t modes[] = {0644, 0600, 0660, 0444, 0700, 0500, 0400, 01600, 01444};
     struct fixture *fixture = *state;
     file_make(fixture->lock, "");
     ino_t inode = look(fixture->lock).st_ino;
@@ -261,7 +262,7 @@ static void starters_that_come_and_go_never_rob_one_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_starter_does_not_wait_for_another_one),
+        CASE(a_starter_is_told_of_another_one_at_once),
         CASE(the_lock_file_of_a_starter_that_crashed_is_no_obstacle),
         CASE(an_empty_file_that_was_not_made_for_a_lock_is_kept),
         CASE(whatever_the_umask_the_lock_goes_after_use),

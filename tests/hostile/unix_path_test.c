@@ -300,7 +300,12 @@ static void of_many_starters_exactly_one_gets_the_path(void **state)
                 winner->channel = posted[i].channel;
             } else {
                 assert_int_equal(status, TOFU_LISTEN_FAILED);
-                side_expect_closed(&sides[i], posted[i].channel, posted[i].id, "listen_failed");
+                // Nobody is turned away by another one's lock: all learn that the path has an owner.
+                struct tofu_message *closed = side_await(&sides[i]);
+                assert_true(message_is_closing(closed));
+                assert_int_equal(tofu_message_header(closed)->id, posted[i].id);
+                assert_text(closed, "~detail", strerror(EADDRINUSE));
+                side_put(&sides[i], closed);
             }
         }
 
@@ -321,7 +326,7 @@ static int hold_lock_until_killed(void *argument, int tell)
     const struct place *place = argument;
     char lock[TOFU_PATH_BYTES_MAX + 8];
     (void)snprintf(lock, sizeof lock, "%s.lock", place->path);
-    int descriptor = open(lock, O_CREAT | O_RDONLY | O_CLOEXEC, 0400);
+    int descriptor = open(lock, O_CREAT | O_RDONLY | O_CLOEXEC, 01400);
     (void)write(tell, "held\n", 5);
     return descriptor >= 0 ? 0 : 1;
 }

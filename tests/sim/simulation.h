@@ -51,6 +51,7 @@ struct tf_sim_config {
     uint32_t refuse_rate;    ///< connects that fail though somebody listens
     uint32_t silence_rate;   ///< deliveries, connects and resolutions that take minutes
     uint32_t exhausted_rate; ///< accepts for which the system has no descriptor
+    uint32_t busy_rate;      ///< listeners to be that find another starter at their Unix path
 
     uint32_t poller_fail_rate; ///< waits that fail, and all of that poller after it: in millionths
 

@@ -57,4 +57,10 @@ bool machine_has_ordinary_file(const char *path);
 /// Removes what is at a path: a file or a socket.
 bool machine_remove_file(const char *path);
 
+/// Makes a file, if there is none, and locks it as who starts on a Unix path does; -1 if another has it locked.
+intptr_t machine_lock_file(const char *path);
+
+/// Lets go of the lock; the file stays.
+void machine_unlock_file(intptr_t lock);
+
 #endif

@@ -57,7 +57,7 @@ static void make(struct state_of_channel *made, enum tf_phase phase, unsigned fl
     if ((flags & HAS_QUEUE) != 0) {
         tf_message_queue_append(&channel->writer.queue, &made->queued);
     }
-    if (phase == TF_PHASE_RESOLVING || phase == TF_PHASE_CONNECTING) {
+    if (phase == TF_PHASE_RESOLVING || phase == TF_PHASE_CONNECTING || phase == TF_PHASE_QUEUEING) {
         channel->attempt = &made->attempt;
     }
 }
@@ -87,7 +87,8 @@ static void assert_interest(enum tf_phase phase, unsigned flags, uint8_t wanted)
 static void nothing_is_watched_before_there_is_a_socket_or_after_it_is_gone(void **state)
 {
     (void)state;
-    const enum tf_phase phases[] = {TF_PHASE_OPENING, TF_PHASE_RESOLVING, TF_PHASE_CLOSED};
+    const enum tf_phase phases[] = {
+        TF_PHASE_OPENING, TF_PHASE_RESOLVING, TF_PHASE_QUEUEING, TF_PHASE_CLOSED};
     for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
         for (unsigned flags = 0; flags < FLAG_SETS; flags++) {
             assert_interest(phases[i], flags, 0);
@@ -215,6 +216,19 @@ static void a_connect_that_is_to_be_tried_again_is_looked_at_then(void **state)
 
     made.attempt.go_on_at_ns = SINCE_NS + 10000 + 1;
     assert_deadline(&made, SINCE_NS + 10000);
+}
+
+static void a_listener_that_waits_for_its_path_is_looked_at_when_it_is_to_try_again(void **state)
+{
+    (void)state;
+    struct state_of_channel made;
+    for (unsigned flags = 0; flags < FLAG_SETS; flags++) {
+        make_timed(&made, TF_PHASE_QUEUEING, flags);
+        made.attempt.go_on_at_ns = RETRY_NS;
+        assert_deadline(&made, RETRY_NS);
+        made.attempt.go_on_at_ns = SINCE_NS + 10000 + 1; // Its time does not depend on an option.
+        assert_deadline(&made, SINCE_NS + 10000 + 1);
+    }
 }
 
 static void a_listener_has_a_deadline_only_while_it_rests(void **state)
@@ -501,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_channel_without_work_of_its_own_has_no_deadline),
         cmocka_unit_test(resolving_and_connecting_share_one_deadline),
         cmocka_unit_test(a_connect_that_is_to_be_tried_again_is_looked_at_then),
+        cmocka_unit_test(a_listener_that_waits_for_its_path_is_looked_at_when_it_is_to_try_again),
         cmocka_unit_test(a_listener_has_a_deadline_only_while_it_rests),
         cmocka_unit_test(a_half_open_connection_has_until_the_hello_deadline),
         cmocka_unit_test(a_bye_is_awaited_while_ours_has_no_answer),

@@ -33,6 +33,11 @@ static intptr_t reserve_open(void)
     return tf_native_socket(AF_UNIX);
 }
 
+bool tf_listener_error_is_busy(int error)
+{
+    return error == EWOULDBLOCK;
+}
+
 // Asks the system for the port it has chosen. The host stays as the user wrote it.
 static int port_read(int descriptor, uint16_t *port_out)
 {

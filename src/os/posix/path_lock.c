@@ -7,8 +7,10 @@
 // lock is held its name therefore stays.
 //
 // A crash leaves the file behind, unlocked; the next starter locks it as it is. Somebody's own file may have
-// the name by chance; it serves as well, but is not removed. A lock is told from it by what we make it:
-// empty, and for nobody to write to, so that there is nothing in it to be lost.
+// the name by chance; it serves as well, but is not removed. A lock is told from it by what it was made, in the
+// call that made it: empty, for nobody to write to, and sticky, which means nothing on a file and is therefore on
+// nobody's. (Who made it, O_EXCL would tell; but another one may have locked it by then, who has to remove it.)
+// A file system that does not keep the mark keeps the file: that is no harm.
 #include "os/posix/path_lock.h"
 
 #include <errno.h>
@@ -20,8 +22,8 @@
 
 #include "base/assert.h"
 
-// Reading is what opening needs. Whatever the umask takes away, nobody may write to it.
-#define TF_LOCK_MODE 0400
+// Reading is what opening needs. Whatever the umask takes away, nobody may write to it, and the mark stays.
+#define TF_LOCK_MODE (S_ISVTX | S_IRUSR)
 
 // How often the file may vanish between its opening and its locking before we call it occupied.
 #define TF_PATH_LOCK_ATTEMPTS_MAX 16
@@ -47,10 +49,10 @@ static int lock_file_take(int descriptor)
     return result == 0 ? 0 : errno;
 }
 
-// Says whether a file of ours was made to be a lock.
+// Says whether a file of our user's was made to be a lock.
 static bool file_is_lock(const struct stat *file)
 {
-    return file->st_size == 0 && (file->st_mode & 07777 & ~(mode_t)TF_LOCK_MODE) == 0;
+    return file->st_size == 0 && (file->st_mode & 07777 & ~(mode_t)S_IRUSR) == S_ISVTX;
 }
 
 // Takes the lock of the file that has the name now. Returns 0 and the open descriptor, ESTALE if the

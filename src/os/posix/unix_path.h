@@ -15,7 +15,7 @@ int tf_unix_path_folder(const char *path, int *folder_out);
 
 /// Binds the stream socket `descriptor` to `path` and listens, so that the path has the permissions
 /// `mode` before anybody can connect. Only a dead socket of our own is replaced. Starters on the same
-/// path take turns by a lock file beside it, and one who would have to wait is refused.
+/// path take turns by a lock file beside it, and one who would have to wait is to come again.
 ///
 /// Never blocks but for the file system.
 /// @param device_out  with `inode_out`, on success, which file the path is now.

@@ -29,6 +29,11 @@ enum tofu_status tf_listen_status(int error)
     return is_of_address ? TOFU_INVALID_ADDRESS : TOFU_LISTEN_FAILED;
 }
 
+bool tf_listener_error_is_busy(int error)
+{
+    return error == ERROR_SHARING_VIOLATION;
+}
+
 // A socket that is not bound depends on nothing and costs what the next connection will cost.
 static intptr_t reserve_open(int *error_out)
 {

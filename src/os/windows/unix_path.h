@@ -14,8 +14,8 @@ struct tf_unix_file {
 };
 
 /// Binds a Unix socket to `path` and listens. Only a socket's file where nobody listens is replaced.
-/// Starters on the same path take turns by a lock file beside it, and one who would have to wait is
-/// refused. A private path is for this process's user only, before anybody can connect; any other is for
+/// Starters on the same path take turns by a lock file beside it, and one who would have to wait is to come
+/// again. A private path is for this process's user only, before anybody can connect; any other is for
 /// those to whom its directory gives what is in it.
 ///
 /// Blocks for the file system, and a moment for one who may listen at a path that is there already.

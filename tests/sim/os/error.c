@@ -17,6 +17,7 @@ void tf_error_text(int code, char *text, size_t size)
         "simulated address in use",
         "too many simulated descriptors",
         "simulated address of another host",
+        "simulated starter at the path",
     };
     bool is_known = code >= 0 && (size_t)code < sizeof texts / sizeof texts[0];
     snprintf(text, size, "%s", is_known ? texts[code] : "unknown simulated error");

@@ -93,6 +93,16 @@ static struct sim_listener **free_place(void)
     sim_fail("more than %d listeners", LISTENERS_MAX);
 }
 
+static bool has_path(const struct tofu_address *address)
+{
+    return address->transport == TOFU_UDS && address->path[0] != '@';
+}
+
+bool tf_listener_error_is_busy(int error)
+{
+    return error == SIM_ERROR_BUSY;
+}
+
 enum tofu_status tf_listener_open(
     struct tf_listener *listener, const struct tofu_address *address, uint32_t mode, int *error_out)
 {
@@ -104,6 +114,10 @@ enum tofu_status tf_listener_open(
     }
     if (address->transport == TOFU_TCP && !is_own_host(address->host)) {
         *error_out = SIM_ERROR_NOT_OURS;
+        return TOFU_LISTEN_FAILED;
+    }
+    if (has_path(&real) && sim_chance(sim_config()->busy_rate)) {
+        *error_out = SIM_ERROR_BUSY;
         return TOFU_LISTEN_FAILED;
     }
     if (choose_port(&real) != TOFU_OK) {
@@ -119,9 +133,8 @@ enum tofu_status tf_listener_open(
     *free_place() = made;
 
     *listener = (struct tf_listener){.socket = made->socket, .address = real, .reserve = -1};
-    bool has_path = real.transport == TOFU_UDS && real.path[0] != '@';
-    listener->path_device = has_path ? 1 : 0;
-    listener->path_inode = has_path ? ++network.next_inode : 0;
+    listener->path_device = has_path(&real) ? 1 : 0;
+    listener->path_inode = has_path(&real) ? ++network.next_inode : 0;
     sim_trace("listen", (uint64_t)made->socket, real.port);
     return TOFU_OK;
 }

@@ -26,6 +26,7 @@ enum sim_error {
     SIM_ERROR_IN_USE,
     SIM_ERROR_TOO_MANY,
     SIM_ERROR_NOT_OURS,
+    SIM_ERROR_BUSY,
 };
 
 /// Who connects there hears nothing, ever.

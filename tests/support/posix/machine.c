@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,4 +106,19 @@ bool machine_has_ordinary_file(const char *path)
 bool machine_remove_file(const char *path)
 {
     return unlink(path) == 0;
+}
+
+intptr_t machine_lock_file(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        (void)close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+void machine_unlock_file(intptr_t lock)
+{
+    (void)close((int)lock);
 }

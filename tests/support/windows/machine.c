@@ -167,3 +167,14 @@ bool machine_remove_file(const char *path)
 {
     return DeleteFileA(path);
 }
+
+intptr_t machine_lock_file(const char *path)
+{
+    return (intptr_t)CreateFileA(
+        path, GENERIC_READ, 0, NULL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+}
+
+void machine_unlock_file(intptr_t lock)
+{
+    (void)CloseHandle((HANDLE)lock);
+}
