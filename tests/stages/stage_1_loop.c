@@ -7,20 +7,18 @@
 #include "stages/figures.h"
 #include "support/machine.h"
 
-#define WAKES 200
-#define WAITS 10
-#define OPENS 50
+#define WAKES      200
+#define WAITS      21
+#define ROUNDS_MAX 6
+#define OPENS      50
 
-// What the promptest return may be late by: ten milliseconds beside a tick, which is 16 ms where it is longest.
-// A busy machine delays many returns and never all of them; what delays all is the poller.
-#define LATE_AT_BEST (26 * TF_MILLISECOND)
+// What half of the returns at least may be late by, beside a tick of the system's timers.
+#define LATE_MOSTLY (10 * TF_MILLISECOND)
 
-// What half of them may be late by. With ten threads for each processor it is some tens of milliseconds.
-#define LATE_MOSTLY (TF_SECOND / 2)
-
-// Prints the times, which are sorted then, and judges what is beyond `due_ns`. That none is late by more than
-// LATENESS_MAX shows that no wake-up was lost: the wait would have gone on to its deadline.
-static void judge(
+// Prints the times, which are sorted then, and says whether the median is as it should be. What holds for each
+// is asserted: none is early, and none is late by more than LATENESS_MAX, which shows that no wake-up was
+// lost, since the wait would have gone on to its deadline.
+static bool are_prompt(
     const struct fixture *fixture,
     const char *what,
     uint64_t *times_ns,
@@ -29,9 +27,8 @@ static void judge(
 {
     figures_print_times(fixture->poller.ops->name, what, times_ns, count);
     assert_true(times_ns[0] >= due_ns);
-    assert_true(times_ns[0] < due_ns + LATE_AT_BEST);
-    assert_true(times_ns[count / 2] < due_ns + LATE_MOSTLY);
     assert_true(times_ns[count - 1] < due_ns + LATENESS_MAX);
+    return times_ns[count / 2] <= due_ns + machine_timer_tick_ns() + LATE_MOSTLY;
 }
 
 // A waker that waits for its turn, then notes the time and wakes.
@@ -63,9 +60,8 @@ static bool waker_step(void *context)
     return waker->done < WAKES;
 }
 
-static void a_thread_wakes_a_blocked_wait(void **state)
+static bool wakes_are_prompt(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct tf_poll_event event;
     uint64_t times_ns[WAKES];
     struct waker waker = {.poller = &fixture->poller};
@@ -82,12 +78,11 @@ static void a_thread_wakes_a_blocked_wait(void **state)
     }
 
     tf_thread_join(&waker.thread);
-    judge(fixture, "from wake to return", times_ns, WAKES, 0);
+    return are_prompt(fixture, "from wake to return", times_ns, WAKES, 0);
 }
 
-static void a_wait_of_fifty_milliseconds_takes_fifty(void **state)
+static bool waits_are_prompt(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct tf_poll_event event;
     uint64_t times_ns[WAITS];
     for (uint32_t i = 0; i < WAITS; i++) {
@@ -95,7 +90,28 @@ static void a_wait_of_fifty_milliseconds_takes_fifty(void **state)
         assert_int_equal(wait_once(fixture, 50 * TF_MILLISECOND, &event, 1), 0);
         times_ns[i] = tf_clock_now() - start_ns;
     }
-    judge(fixture, "a wait of 50 ms", times_ns, WAITS, 50 * TF_MILLISECOND);
+    return are_prompt(fixture, "a wait of 50 ms", times_ns, WAITS, 50 * TF_MILLISECOND);
+}
+
+// A machine that stands still for a second spoils a round. A poller that is late is so in every round.
+static void assert_prompt(struct fixture *fixture, bool (*is_prompt)(struct fixture *fixture))
+{
+    for (uint32_t i = 0; i < ROUNDS_MAX; i++) {
+        if (is_prompt(fixture)) {
+            return;
+        }
+    }
+    fail_msg("the median was late in each of %d rounds", ROUNDS_MAX);
+}
+
+static void a_thread_wakes_a_blocked_wait(void **state)
+{
+    assert_prompt(*state, wakes_are_prompt);
+}
+
+static void a_wait_of_fifty_milliseconds_takes_fifty(void **state)
+{
+    assert_prompt(*state, waits_are_prompt);
 }
 
 static void open_wake_wait_and_close(struct fixture *fixture)

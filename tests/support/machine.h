@@ -14,6 +14,9 @@
 /// Returns nanoseconds of a clock that only goes forward. Threads: any.
 uint64_t machine_now(void);
 
+/// Returns how coarse the system's timers are: a wait may end as much later than it should.
+uint64_t machine_timer_tick_ns(void);
+
 /// Lets other threads run. Threads: any.
 void machine_yield(void);
 

@@ -22,6 +22,14 @@ uint64_t machine_now(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+// The clock of the timers is as fine as they are.
+uint64_t machine_timer_tick_ns(void)
+{
+    struct timespec tick = {0};
+    (void)clock_getres(CLOCK_MONOTONIC, &tick);
+    return (uint64_t)tick.tv_sec * UINT64_C(1000000000) + (uint64_t)tick.tv_nsec;
+}
+
 void machine_yield(void)
 {
     (void)sched_yield();

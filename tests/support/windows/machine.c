@@ -4,9 +4,11 @@
 
 #include <winsock2.h>
 
+#include <assert.h>
 #include <mstcpip.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 
 // More than a test opens.
@@ -23,6 +25,26 @@ uint64_t machine_now(void)
     // In two steps, since the product of all ticks and 10^9 does not fit.
     return ticks / per_second * UINT64_C(1000000000) +
            ticks % per_second * UINT64_C(1000000000) / per_second;
+}
+
+// In units of 100 ns: the coarsest, the finest, and what it is now, which programs may have made finer. Wine
+// says what it keeps to, too.
+typedef LONG(NTAPI *timer_query)(ULONG *coarsest, ULONG *finest, ULONG *now);
+
+uint64_t machine_timer_tick_ns(void)
+{
+    ULONG coarsest = 0;
+    ULONG finest = 0;
+    ULONG now = 156250;
+    HMODULE module = GetModuleHandleA("ntdll.dll");
+    FARPROC found = module != NULL ? GetProcAddress(module, "NtQueryTimerResolution") : NULL;
+    timer_query query = NULL;
+    static_assert(sizeof query == sizeof found, "pointers to functions are alike");
+    memcpy(&query, &found, sizeof query);
+    if (query != NULL) {
+        (void)query(&coarsest, &finest, &now);
+    }
+    return now * UINT64_C(100);
 }
 
 void machine_yield(void)
