@@ -15,6 +15,58 @@
 #define ARMED_SOCKETS 1500
 #define MANY          100
 
+// An allocator that knows how much is out.
+struct meter {
+    struct tofu_allocator real;
+    size_t used_bytes;
+};
+
+static void *meter_allocate(void *context, size_t size)
+{
+    struct meter *meter = context;
+    meter->used_bytes += size;
+    return meter->real.allocate(meter->real.context, size);
+}
+
+static void meter_release(void *context, void *memory, size_t size)
+{
+    struct meter *meter = context;
+    meter->used_bytes -= size;
+    meter->real.release(meter->real.context, memory, size);
+}
+
+// The fixture's poller anew, over an allocator that counts, and how many descriptors there were before.
+struct account {
+    struct meter meter;
+    struct tofu_allocator allocator;
+    size_t descriptor_count;
+};
+
+static void account_open(struct fixture *fixture, struct account *account)
+{
+    account->meter = (struct meter){.real = fixture->link.allocator};
+    account->allocator = (struct tofu_allocator){meter_allocate, meter_release, &account->meter};
+    fixture->poller.ops->close(&fixture->poller);
+    account->descriptor_count = machine_descriptor_count();
+    assert_int_equal(contract_poller_open(&fixture->poller, &account->allocator), TOFU_OK);
+}
+
+// Closes the poller, when all sockets of the case are closed: then nothing of it is left.
+static void account_close(struct fixture *fixture, const struct account *account)
+{
+    fixture->poller.ops->close(&fixture->poller);
+    assert_string_equal(fixture->poller.detail, "");
+    assert_int_equal(account->meter.used_bytes, 0);
+    assert_int_equal(machine_descriptor_count(), account->descriptor_count);
+    assert_int_equal(contract_poller_open(&fixture->poller, &fixture->link.allocator), TOFU_OK);
+}
+
+static void give_up(struct fixture *fixture, struct tf_watch *watch)
+{
+    forget(fixture, watch);
+    contract_close(&fixture->link, watch->socket);
+}
+
 // Puts 0 to 99 into an order that is another one in each run, unless TOFU_SEED says which.
 static void shuffle(uint32_t order[MANY])
 {
@@ -51,8 +103,10 @@ static void expect_exactly_the_ready_ones(
 static void forgetting_and_changing_some_leaves_the_others(void **state)
 {
     struct fixture *fixture = *state;
+    struct account account;
     uint32_t order[MANY] = {0};
     shuffle(order);
+    account_open(fixture, &account);
     watch_many(fixture, MANY, TF_POLL_READ);
     assert_int_equal(count_events(fixture, QUIET), 0);
     for (uint32_t i = 0; i < MANY; i++) {
@@ -69,26 +123,11 @@ static void forgetting_and_changing_some_leaves_the_others(void **state)
     }
 
     expect_exactly_the_ready_ones(fixture, order, 50);
-}
-
-// An allocator that knows how much is out.
-struct meter {
-    struct tofu_allocator real;
-    size_t used_bytes;
-};
-
-static void *meter_allocate(void *context, size_t size)
-{
-    struct meter *meter = context;
-    meter->used_bytes += size;
-    return meter->real.allocate(meter->real.context, size);
-}
-
-static void meter_release(void *context, void *memory, size_t size)
-{
-    struct meter *meter = context;
-    meter->used_bytes -= size;
-    meter->real.release(meter->real.context, memory, size);
+    for (uint32_t i = 0; i < MANY; i++) {
+        give_up(fixture, &fixture->watches[i]);
+        contract_close(&fixture->link, fixture->peers[i]);
+    }
+    account_close(fixture, &account);
 }
 
 // One socket, watched and forgotten under ever new tokens, with a request in every state of its life.
@@ -204,12 +243,9 @@ static void a_cancel_that_races_with_readiness_loses_nothing(void **state)
 static void fifteen_hundred_armed_sockets_are_given_up_without_a_leak(void **state)
 {
     struct fixture *fixture = *state;
-    struct meter meter = {.real = fixture->link.allocator};
-    struct tofu_allocator allocator = {meter_allocate, meter_release, &meter};
+    struct account account;
     struct tf_poll_event event;
-    fixture->poller.ops->close(&fixture->poller);
-    size_t descriptor_count = machine_descriptor_count();
-    assert_int_equal(contract_poller_open(&fixture->poller, &allocator), TOFU_OK);
+    account_open(fixture, &account);
     while (fixture->watch_count < ARMED_SOCKETS) {
         tf_socket client = TF_SOCKET_NONE;
         tf_socket server = TF_SOCKET_NONE;
@@ -221,20 +257,15 @@ static void fifteen_hundred_armed_sockets_are_given_up_without_a_leak(void **sta
     uint64_t start_ns = tf_clock_now();
 
     for (uint32_t i = 0; i < ARMED_SOCKETS; i++) {
-        forget(fixture, &fixture->watches[i]);
-        contract_close(&fixture->link, fixture->watches[i].socket);
+        give_up(fixture, &fixture->watches[i]);
     }
-    fixture->poller.ops->close(&fixture->poller);
+    account_close(fixture, &account);
 
     figures_print_rate(
         fixture->poller.ops->name,
         "armed sockets given up",
         ARMED_SOCKETS,
         tf_clock_now() - start_ns);
-    assert_string_equal(fixture->poller.detail, "");
-    assert_int_equal(meter.used_bytes, 0);
-    assert_int_equal(machine_descriptor_count(), descriptor_count);
-    assert_int_equal(contract_poller_open(&fixture->poller, &fixture->link.allocator), TOFU_OK);
 }
 
 static const struct CMUnitTest cases[] = {
