@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stage 5: bytes. A small echo server and its clients share one loop: megabytes come back byte for byte, a
 // client that does not read costs the server its buffer and nothing else, and one that dies midway takes
-// nobody with it.
+// nobody with it. Before that, a single write of more than anybody takes at once.
 //
 // Interest is a function of state, as in the engine: the server reads while its buffer is empty and writes
 // while it is not; a client reads, and writes while it has something to send.
@@ -196,6 +196,64 @@ static void run_until_done(const struct end *client)
     }
 }
 
+// Offers all that is left in one write, until no more is taken. Returns how many writes were taken in part.
+static uint32_t send_on(tf_socket socket, uint8_t *bytes, size_t total, size_t *sent)
+{
+    uint32_t part_count = 0;
+    while (*sent < total) {
+        size_t size = 0;
+        int error = 0;
+        struct tf_segment segment = {.data = bytes + *sent, .size = total - *sent};
+        enum tf_io result = tf_socket_send(socket, &segment, 1, &size, &error);
+        if (result == TF_IO_WOULD_BLOCK) {
+            return part_count;
+        }
+        assert_int_equal(result, TF_IO_DONE);
+        assert_in_range(size, 1, total - *sent);
+        part_count += size < segment.size ? 1 : 0;
+        *sent += size;
+    }
+    return part_count;
+}
+
+static void receive_on(tf_socket socket, const uint8_t *bytes, size_t total, size_t *received)
+{
+    uint8_t buffer[BUFFER_BYTES];
+    size_t size = 0;
+    int error = 0;
+    while (contract_receive(socket, buffer, BUFFER_BYTES, &size, &error) == TF_IO_DONE) {
+        assert_in_range(size, 1, total - *received);
+        assert_memory_equal(buffer, bytes + *received, size);
+        *received += size;
+    }
+}
+
+static void a_write_that_is_taken_in_part_goes_on_where_it_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    static uint8_t bytes[8 * MEGABYTE];
+    struct tf_watch *client = watch_add(fixture, fixture->client);
+    struct tf_watch *server = watch_add(fixture, fixture->server);
+    size_t sent = 0;
+    size_t received = 0;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 31 + (i >> 8) * 7);
+    }
+
+    uint32_t part_count = send_on(client->socket, bytes, sizeof bytes, &sent);
+    assert_in_range(part_count, 1, UINT32_MAX);
+    assert_in_range(sent, 1, sizeof bytes - 1);
+    arm(fixture, server, TF_POLL_READ);
+    while (received < sizeof bytes) {
+        arm(fixture, client, sent < sizeof bytes ? TF_POLL_WRITE : 0);
+        struct tf_poll_event events[2];
+        assert_in_range(wait_once(fixture, CONTRACT_DEADLINE, events, 2), 1, 2);
+        receive_on(server->socket, bytes, sizeof bytes, &received);
+        (void)send_on(client->socket, bytes, sizeof bytes, &sent);
+    }
+    assert_int_equal(sent, sizeof bytes);
+}
+
 static void begin(void **state)
 {
     memset(&transfer, 0, sizeof transfer);
@@ -289,6 +347,7 @@ static void a_peer_that_dies_midway_takes_nobody_with_it(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(a_write_that_is_taken_in_part_goes_on_where_it_stopped),
     cmocka_unit_test(a_megabyte_comes_back_on_each_of_many_connections),
     cmocka_unit_test(a_slow_consumer_costs_the_server_its_buffer_and_no_more),
     cmocka_unit_test(a_peer_that_dies_midway_takes_nobody_with_it),
