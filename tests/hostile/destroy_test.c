@@ -298,13 +298,12 @@ static void an_engine_destroyed_ends_a_shutdown_that_waits(void **state)
 }
 
 static _Atomic(struct tofu_group *) current_group;
-static atomic_bool is_over;
 
 static void meddle(void *argument)
 {
     struct actor *actor = argument;
     uint64_t calls = 0;
-    while (!atomic_load(&is_over)) {
+    while (worker_is_wanted()) {
         struct tofu_message *message = NULL;
         struct tofu_group *group = atomic_load(&current_group);
         if (group == NULL || tofu_engine_get(actor->engine, TOFU_ALWAYS, &message) != TOFU_OK) {
@@ -328,7 +327,6 @@ static void stale_groups_answer_while_others_come_and_go(void **state)
     struct link_fixture *link = *state;
     link_open_server(link, NULL);
     uint64_t rounds = scaled("rounds", 10 * ROUNDS);
-    atomic_store(&is_over, false);
     for (size_t i = 0; i < POSTERS; i++) {
         actor_start(&posters[i], meddle, &link->server);
     }
@@ -345,8 +343,10 @@ static void stale_groups_answer_while_others_come_and_go(void **state)
         tofu_group_destroy(&group);
     }
 
-    atomic_store(&is_over, true);
     uint64_t told = 0;
+    for (size_t i = 0; i < POSTERS; i++) {
+        worker_dismiss(&posters[i].worker);
+    }
     for (size_t i = 0; i < POSTERS; i++) {
         worker_join(&posters[i].worker);
         told += atomic_load(&posters[i].progress);

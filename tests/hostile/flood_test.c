@@ -4,7 +4,6 @@
 //
 // What is counted is messages, not time. To begin with, everything honest is in the receiver's kernel
 // and its budget is used up: from there on only the engine decides whose message comes next.
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +24,6 @@ struct flood {
     struct worker worker;
     int descriptor;
     bool is_reading;
-    atomic_bool is_over;
-    atomic_uint_fast64_t sent_bytes;
 };
 
 static struct flood floods[FLOODS_MAX];
@@ -43,10 +40,9 @@ static void run_flood(void *argument)
         (void)raw_pack(&frame, bytes + i * RAW_HEADER_BYTES);
     }
     size_t offset = 0;
-    while (!atomic_load(&flood->is_over)) {
+    while (worker_is_wanted()) {
         size_t size = raw_send_some(flood->descriptor, bytes + offset, sizeof bytes - offset);
         offset = (offset + size) % sizeof bytes;
-        atomic_fetch_add(&flood->sent_bytes, size);
         if (flood->is_reading) {
             (void)raw_socket_receive(flood->descriptor, drain, sizeof drain, &size_read);
         }
@@ -61,8 +57,6 @@ static void start_floods(struct link_fixture *link, size_t count, bool is_readin
     for (size_t i = 0; i < count; i++) {
         floods[i].descriptor = link_raw_client(link);
         floods[i].is_reading = is_reading;
-        atomic_store(&floods[i].is_over, false);
-        atomic_store(&floods[i].sent_bytes, 0);
     }
     for (size_t i = 0; i < count; i++) {
         worker_start(&floods[i].worker, run_flood, &floods[i]);
@@ -72,7 +66,7 @@ static void start_floods(struct link_fixture *link, size_t count, bool is_readin
 static void end_floods(size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        atomic_store(&floods[i].is_over, true);
+        worker_dismiss(&floods[i].worker);
     }
     for (size_t i = 0; i < count; i++) {
         worker_join(&floods[i].worker);

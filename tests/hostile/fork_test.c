@@ -3,7 +3,6 @@
 // some thread of the parent held; its own engines work; and the parent does not notice.
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,13 +74,11 @@ static int use_inherited(void *argument, int tell)
                : 4;
 }
 
-static atomic_bool is_over;
-
 // Keeps the locks of the engine busy.
 static void hammer(void *argument)
 {
     const struct side *side = argument;
-    while (!atomic_load(&is_over)) {
+    while (worker_is_wanted()) {
         struct tofu_message *message = NULL;
         struct tofu_stats stats = {.struct_size = sizeof stats};
         if (tofu_engine_get(side->engine, TOFU_ALWAYS, &message) == TOFU_OK) {
@@ -100,7 +97,7 @@ static void hammer(void *argument)
 static void drain(void *argument)
 {
     const struct side *side = argument;
-    while (!atomic_load(&is_over)) {
+    while (worker_is_wanted()) {
         struct tofu_message *message = NULL;
         if (tofu_group_wait(side->group, MILLISECOND_NS, &message) != TOFU_OK) {
             return;
@@ -132,7 +129,6 @@ static void forks_under_load_answer_at_once_and_leave_the_parent_alone(void **st
     struct inheritance inherited = {
         link->client, side_message(&link->client, TOFU_SIGNAL, 5, "inherited")};
     uint64_t forks = scaled("forks", FORKS);
-    atomic_store(&is_over, false);
     worker_start(&workers[0], drain, &link->server);
     for (size_t i = 1; i < THREADS; i++) {
         worker_start(&workers[i], hammer, &link->client);
@@ -144,7 +140,9 @@ static void forks_under_load_answer_at_once_and_leave_the_parent_alone(void **st
         assert_int_equal(child_join(&child), 0);
     }
 
-    atomic_store(&is_over, true);
+    for (size_t i = 0; i < THREADS; i++) {
+        worker_dismiss(&workers[i]);
+    }
     for (size_t i = 0; i < THREADS; i++) {
         worker_join(&workers[i]);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Honest clients beside peers that are connected and behave badly: that drip, flood, do not read, or whose
 // application does not receive. The bound is that of silent ones: twice what one waits beside a decoy.
-#include <stdatomic.h>
 #include <string.h>
 
 #include "hostile/comparison.h"
@@ -131,7 +130,6 @@ static void drip(struct link_fixture *link, bool is_on_engine, struct latencies 
 struct flood {
     struct worker worker;
     int descriptor;
-    atomic_bool is_over;
 };
 
 static struct flood floods[FLOODS];
@@ -147,7 +145,7 @@ static void run_flood(void *argument)
     }
     urgency_drop();
     size_t offset = 0;
-    while (!atomic_load(&flood->is_over)) {
+    while (worker_is_wanted()) {
         size_t size = raw_send_some(flood->descriptor, bytes + offset, sizeof bytes - offset);
         offset = (offset + size) % sizeof bytes;
         if (size == 0) {
@@ -164,7 +162,6 @@ static void flood(struct link_fixture *link, bool is_on_engine, struct latencies
         &scene, link, is_on_engine, &(struct tofu_options){.pool_messages_max = FLOOD_BUDGET});
     for (size_t i = 0; i < FLOODS; i++) {
         floods[i].descriptor = open_peer(&scene);
-        atomic_store(&floods[i].is_over, false);
     }
     for (size_t i = 0; i < FLOODS; i++) {
         worker_start(&floods[i].worker, run_flood, &floods[i]);
@@ -176,7 +173,7 @@ static void flood(struct link_fixture *link, bool is_on_engine, struct latencies
     }
 
     for (size_t i = 0; i < FLOODS; i++) {
-        atomic_store(&floods[i].is_over, true);
+        worker_dismiss(&floods[i].worker);
     }
     for (size_t i = 0; i < FLOODS; i++) {
         worker_join(&floods[i].worker);

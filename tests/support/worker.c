@@ -45,6 +45,7 @@ void worker_start(struct worker *worker, void (*run)(void *argument), void *argu
     worker->run = run;
     worker->argument = argument;
     atomic_init(&worker->is_parked, false);
+    atomic_init(&worker->is_dismissed, false);
     assert_true(worker_count < WORKERS_MAX);
     assert_true(test_thread_start(&worker->thread, worker_main, worker));
     workers[worker_count] = worker;
@@ -60,6 +61,16 @@ void worker_await_sleep(struct worker *worker)
         }
         machine_yield();
     }
+}
+
+bool worker_is_wanted(void)
+{
+    return !atomic_load(&current->is_dismissed);
+}
+
+void worker_dismiss(struct worker *worker)
+{
+    atomic_store(&worker->is_dismissed, true);
 }
 
 void worker_join(struct worker *worker)
@@ -82,6 +93,9 @@ bool workers_are_left(void)
 
 void workers_join_left(void)
 {
+    for (size_t i = 0; i < worker_count; i++) {
+        worker_dismiss(workers[i]);
+    }
     while (worker_count > 0) {
         worker_count--;
         if (!test_thread_join(&workers[worker_count]->thread, 2 * TEST_DEADLINE_NS)) {
