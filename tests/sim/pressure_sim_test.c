@@ -43,6 +43,13 @@ static void use_wide_buffers(void)
     sim_config()->split_rate = 0;
 }
 
+static void close_all(const tf_socket *sockets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        tf_socket_close(sockets[i]);
+    }
+}
+
 // Sends byte after byte until the server's group has a message; returns when that was.
 static uint64_t drip_until_told(struct pair *pair, tf_socket raw, size_t size, uint64_t every_ns)
 {
@@ -110,9 +117,7 @@ static void f7_a_line_of_drips_is_looked_at_ever_more_seldom(void **state)
         assert_true(raw_send(drips[DRIPS - 1], frame + 100, size - 100));
         pair_expect(pair.server_engine, pair.server, TOFU_REQUEST, TOFU_OK);
         assert_true(sim_now() - begin_ns <= 170 * TF_MILLISECOND);
-        for (int i = 0; i < DRIPS; i++) {
-            tf_socket_close(drips[i]);
-        }
+        close_all(drips, DRIPS);
         pair_close(&pair);
     }
 }
@@ -160,9 +165,7 @@ static void f7_drips_hold_half_of_the_budget_and_give_way_after_a_second(void **
         pair_pass(begin_ns + 1500 * TF_MILLISECOND - sim_now());
         assert_int_equal(pair_stats(pair.server_engine).deadlines_missed, DRIPS / 2);
         assert_int_equal(pair_stats(pair.server_engine).messages_incoming, DRIPS / 2);
-        for (int i = 0; i < DRIPS; i++) {
-            tf_socket_close(drips[i]);
-        }
+        close_all(drips, DRIPS);
         pair_close(&pair);
     }
 }
@@ -342,6 +345,31 @@ static void f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop(vo
     }
 }
 
+// Two channels from the client, over a network that takes no time, to a server with these options.
+static void open_two_channels(
+    struct pair *pair, uint64_t seed, const struct tofu_options *options, uint16_t channels_out[2])
+{
+    pair_begin(seed);
+    use_wide_buffers();
+    pair_open(pair, seed, options, NULL);
+    pair_listen(pair, "tcp|127.0.0.1|0");
+    for (int i = 0; i < 2; i++) {
+        pair_connect(pair);
+        channels_out[i] = pair->client_channel;
+    }
+}
+
+// Posts Signals with ids from `first_id` on, and lets them arrive, or wait for the budget.
+static void post_signals(
+    const struct pair *pair, uint16_t channel, uint64_t first_id, uint64_t count, size_t body_bytes)
+{
+    for (uint64_t id = first_id; id < first_id + count; id++) {
+        pair_post(
+            pair->client, pair_message(pair->client_engine, TOFU_SIGNAL, channel, id, body_bytes));
+    }
+    pair_pass(TF_SECOND);
+}
+
 static void f11_who_floods_waits_in_line_like_everybody(void **state)
 {
     (void)state;
@@ -349,24 +377,11 @@ static void f11_who_floods_waits_in_line_like_everybody(void **state)
     uint64_t widest = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct pair pair;
-        pair_begin(seed);
-        use_wide_buffers();
+        uint16_t channels[2]; // The flood's, and the honest one.
         const struct tofu_options options = {.pool_messages_max = 4, .turn_bytes_max = 4096};
-        pair_open(&pair, seed, &options, NULL);
-        pair_listen(&pair, "tcp|127.0.0.1|0");
-        pair_connect(&pair);
-        uint16_t flood = pair.client_channel;
-        pair_connect(&pair);
-        for (uint64_t id = 1; id <= FLOOD; id++) {
-            pair_post(pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, flood, id, 2000));
-        }
-        pair_pass(TF_SECOND);
-        for (uint64_t id = 1001; id <= 1000 + HONEST; id++) {
-            pair_post(
-                pair.client,
-                pair_message(pair.client_engine, TOFU_SIGNAL, pair.client_channel, id, 100));
-        }
-        pair_pass(TF_SECOND);
+        open_two_channels(&pair, seed, &options, channels);
+        post_signals(&pair, channels[0], 1, FLOOD, 2000);
+        post_signals(&pair, channels[1], 1001, HONEST, 100);
 
         uint64_t run = 0; // Of messages of the same channel, while the other one's wait, too.
         bool was_honest = false;
@@ -395,25 +410,12 @@ static void f11_a_full_queue_of_a_flood_is_no_head_start(void **state)
     uint64_t widest = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct pair pair;
-        pair_begin(seed);
-        use_wide_buffers();
+        uint16_t channels[2]; // The flood's, and the honest one.
         const struct tofu_options options = {.pool_messages_max = BUDGET};
-        pair_open(&pair, seed, &options, NULL);
-        pair_listen(&pair, "tcp|127.0.0.1|0");
-        pair_connect(&pair);
-        uint16_t flood = pair.client_channel;
-        pair_connect(&pair);
-        for (uint64_t id = 1; id <= FLOOD; id++) {
-            pair_post(pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, flood, id, 20));
-        }
-        pair_pass(TF_SECOND);
+        open_two_channels(&pair, seed, &options, channels);
+        post_signals(&pair, channels[0], 1, FLOOD, 20);
         assert_int_equal(pair_stats(pair.server_engine).messages_incoming, BUDGET);
-        for (uint64_t id = 1001; id <= 1000 + HONEST; id++) {
-            pair_post(
-                pair.client,
-                pair_message(pair.client_engine, TOFU_SIGNAL, pair.client_channel, id, 20));
-        }
-        pair_pass(TF_SECOND);
+        post_signals(&pair, channels[1], 1001, HONEST, 20);
 
         uint64_t gap = 0; // Of messages of the flood before an honest one.
         for (uint64_t honest = 0; honest < HONEST;) {
@@ -440,15 +442,8 @@ static void f11_those_in_line_share_what_comes_back(void **state)
         struct pair pair;
         struct tofu_message *held[BUDGET];
         uint16_t channels[2];
-        pair_begin(seed);
-        use_wide_buffers();
         const struct tofu_options options = {.pool_messages_max = BUDGET};
-        pair_open(&pair, seed, &options, NULL);
-        pair_listen(&pair, "tcp|127.0.0.1|0");
-        for (int i = 0; i < 2; i++) {
-            pair_connect(&pair);
-            channels[i] = pair.client_channel;
-        }
+        open_two_channels(&pair, seed, &options, channels);
         for (uint64_t id = 1; id <= 2 * MESSAGES; id++) {
             uint16_t channel = channels[id % 2];
             pair_post(pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, channel, id, 20));
@@ -475,6 +470,19 @@ static void f11_those_in_line_share_what_comes_back(void **state)
     }
 }
 
+// As many as the backlog has room for come while there is no descriptor for any of them.
+static void knock_in_vain(
+    char addresses[][TOFU_ADDRESS_BYTES_MAX],
+    size_t address_count,
+    tf_socket *callers,
+    size_t count)
+{
+    sim_config()->exhausted_rate = 1000;
+    for (size_t i = 0; i < count; i++) {
+        callers[i] = raw_knock(addresses[i % address_count]);
+    }
+}
+
 static void f12_without_descriptors_a_listener_rests_and_is_back_within_a_second(void **state)
 {
     (void)state;
@@ -485,11 +493,8 @@ static void f12_without_descriptors_a_listener_rests_and_is_back_within_a_second
         sim_config()->backlog_max = CALLERS;
         pair_open(&pair, seed, NULL, NULL);
         pair_listen(&pair, "tcp|127.0.0.1|0");
-        sim_config()->exhausted_rate = 1000;
         tf_socket callers[CALLERS];
-        for (int i = 0; i < CALLERS; i++) {
-            callers[i] = raw_knock(pair.address);
-        }
+        knock_in_vain(&pair.address, 1, callers, CALLERS);
         uint64_t turns = pair_stats(pair.server_engine).turns;
         pair_pass(TF_SECOND);
 
@@ -503,9 +508,7 @@ static void f12_without_descriptors_a_listener_rests_and_is_back_within_a_second
         (void)raw_join(&pair, &raw);
         assert_true(sim_now() - begin_ns <= TF_SECOND);
         tf_socket_close(raw);
-        for (int i = 0; i < CALLERS; i++) {
-            tf_socket_close(callers[i]);
-        }
+        close_all(callers, CALLERS);
         pair_close(&pair);
     }
 }
@@ -529,10 +532,7 @@ static void f12_each_listener_that_rests_is_told_of(void **state)
             listeners[i] = pair.listener;
             memcpy(addresses[i], pair.address, sizeof pair.address);
         }
-        sim_config()->exhausted_rate = 1000;
-        for (int i = 0; i < CALLERS; i++) {
-            callers[i] = raw_knock(addresses[i % 2]);
-        }
+        knock_in_vain(addresses, 2, callers, CALLERS);
         pair_pass(TF_SECOND);
 
         for (int i = 0; i < 2; i++) {
@@ -548,9 +548,7 @@ static void f12_each_listener_that_rests_is_told_of(void **state)
         pair_pass(TF_SECOND);
         pair_expect_nothing(pair.server); // However often they rest: both are told of.
         sim_config()->exhausted_rate = 0;
-        for (int i = 0; i < CALLERS; i++) {
-            tf_socket_close(callers[i]);
-        }
+        close_all(callers, CALLERS);
         pair_close(&pair);
     }
 }
