@@ -67,9 +67,6 @@ void tf_engine_ended(struct tofu_engine *engine);
 /// Makes every group's wait answer `status` once its queue is empty. Threads: any.
 void tf_engine_stop_mailboxes(struct tofu_engine *engine, enum tofu_status status);
 
-/// Ends a live group: its gate, its waiter, its channels, its messages. Threads: any other.
-void tf_group_end(struct tofu_group *group);
-
 /// Frees the memory of a group that has ended. Its engine's threads have ended.
 void tf_group_free(struct tofu_group *group);
 

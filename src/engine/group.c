@@ -103,6 +103,29 @@ static enum tofu_status open_group(struct tofu_engine *engine, struct tofu_group
     return TOFU_OK;
 }
 
+// What remains of a group when nobody is inside and its channels have ended.
+static void close_rest(struct tofu_group *group)
+{
+    tf_group_drop_mail(group);
+    tf_notices_release(&group->engine->pool, group);
+    tf_mailbox_close(&group->mailbox);
+    group->magic = 0;
+}
+
+// Its gate, its waiter, its channels, its messages.
+static void end_group(struct tofu_group *group)
+{
+    tf_group_close(group);
+    tf_gate_drain(&group->gate);
+    group->destroy = (struct tf_command){.kind = TF_COMMAND_DESTROY_GROUP, .group = group};
+    tf_reactor_command(&group->engine->reactor, &group->destroy);
+    tf_command_wait(&group->destroy, TF_NEVER);
+    // First off the list: a shutdown or a failing poller stops the mailboxes of all that are on it.
+    leave_live(group);
+    close_rest(group);
+    bury(group);
+}
+
 // A shutdown may have stopped the mailboxes just before this one joined them.
 static enum tofu_status go_live(struct tofu_engine *engine, struct tofu_group *group)
 {
@@ -113,7 +136,7 @@ static enum tofu_status go_live(struct tofu_engine *engine, struct tofu_group *g
     tf_mutex_unlock(&engine->groups_lock);
     enum tofu_status status = tf_engine_accepts(engine);
     if (status != TOFU_OK) {
-        tf_group_end(group);
+        end_group(group);
     }
     return status;
 }
@@ -182,28 +205,6 @@ void tf_group_close(struct tofu_group *group)
     tf_table_wake_posters(&group->engine->table);
 }
 
-// What remains of a group when nobody is inside and its channels have ended.
-static void close_rest(struct tofu_group *group)
-{
-    tf_group_drop_mail(group);
-    tf_notices_release(&group->engine->pool, group);
-    tf_mailbox_close(&group->mailbox);
-    group->magic = 0;
-}
-
-void tf_group_end(struct tofu_group *group)
-{
-    tf_group_close(group);
-    tf_gate_drain(&group->gate);
-    group->destroy = (struct tf_command){.kind = TF_COMMAND_DESTROY_GROUP, .group = group};
-    tf_reactor_command(&group->engine->reactor, &group->destroy);
-    tf_command_wait(&group->destroy, TF_NEVER);
-    // First off the list: a shutdown or a failing poller stops the mailboxes of all that are on it.
-    leave_live(group);
-    close_rest(group);
-    bury(group);
-}
-
 void tf_group_free(struct tofu_group *group)
 {
     if (group->magic == TF_GROUP_MAGIC) {
@@ -226,7 +227,7 @@ void tofu_group_destroy(struct tofu_group **group_pointer)
     if (!tf_gate_enter(&engine->gate)) {
         return; // The engine is being destroyed, and its groups with it.
     }
-    tf_group_end(group);
+    end_group(group);
     tf_gate_leave(&engine->gate);
 }
 

@@ -4,7 +4,7 @@
 // Models   the gate of a group or an engine, one word of a bit and a count (src/engine/gate.h), with calls
 //          that come and go, one of which waits for messages until the mailbox is stopped; and the destroyer
 //          that closes the gate, stops the mailbox, waits until the last call is out, and frees
-//          (tf_group_end in src/engine/group.c, tofu_engine_destroy in engine.c).
+//          (end_group in src/engine/group.c, tofu_engine_destroy in engine.c).
 // Left out what the I/O thread does for the destroyer in between (shutdown.pml), how the waiter sleeps
 //          (mailbox.pml), and that a group's memory is kept for those who still come to its gate. Memory is
 //          sequentially consistent, as the operations of the word are in C.
