@@ -191,6 +191,9 @@ static bool do_something(struct application *application)
         application_release(application);
         return close_one(application);
     case FLOW_UNLISTEN:
+        // With all links settled the last phase is over at once, and half-open connections may still wait
+        // for the budget.
+        application_release(application);
         unlisten_some(application);
         return close_one(application);
     case FLOW_DONE:

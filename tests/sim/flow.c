@@ -105,7 +105,9 @@ static void open_all(struct flow *flow)
         application->home = &flow->engines[i % ENGINES_MAX];
         application->actions_left = (uint32_t)sim_between(5, 60);
         application_open(application);
-        posting_listen(application);
+        if (application->group != NULL) { // The poller may have failed before there was a group.
+            posting_listen(application);
+        }
         sim_actor_start(&application->actor, "application", application_step, application);
     }
 }
