@@ -192,11 +192,43 @@ static void admit_posts(struct tf_reactor *reactor)
     }
 }
 
+// The poller's words are for whoever runs the machine: the log has all of them, the closing notice as many
+// as it has room for.
+static void watch_failed(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status)
+{
+    char detail[TF_ERROR_TEXT_BYTES_MAX];
+    (void)snprintf(detail, sizeof detail, "%.*s", (int)sizeof detail - 1, reactor->poller.detail);
+    if (detail[0] != '\0') {
+        tf_log_line(
+            reactor->log,
+            reactor->now_ns,
+            TOFU_LOG_POLLER_FAILED,
+            "a socket cannot be watched: %s",
+            reactor->poller.detail);
+    }
+    tf_ending_begin(reactor, channel, status, detail, TF_ENDING_RESET);
+}
+
+// There is nothing left to hear of it, and its bytes cannot be waited for: the end that a socket has which the
+// poller refuses at once.
+static void watch_was_lost(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    enum tofu_status status =
+        reactor->poller.ops->watch(&reactor->poller, &channel->watch, channel->watch.interest);
+    TF_ASSERT(status == TOFU_NOTIFICATION_FAILED);
+    watch_failed(reactor, channel, status);
+}
+
 // An error never closes a channel by itself: reading tells what it was, or writing where nothing may be
 // read.
 static void note_event(
     struct tf_reactor *reactor, struct tf_channel *channel, const struct tf_poll_event *event)
 {
+    if ((event->ready & TF_POLL_FAILED) != 0) {
+        watch_was_lost(reactor, channel);
+        return;
+    }
     if ((event->ready & (TF_POLL_READ | TF_POLL_HANGUP | TF_POLL_ERROR)) != 0) {
         channel->can_read = true;
     }
@@ -334,24 +366,6 @@ static void step_all(struct tf_reactor *reactor, struct tf_list *ready)
     }
     tf_list_append_all(&now, ready);
     tf_list_append_all(ready, &now);
-}
-
-// The poller's words are for whoever runs the machine: the log has all of them, the closing notice as many
-// as it has room for.
-static void watch_failed(
-    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status)
-{
-    char detail[TF_ERROR_TEXT_BYTES_MAX];
-    (void)snprintf(detail, sizeof detail, "%.*s", (int)sizeof detail - 1, reactor->poller.detail);
-    if (detail[0] != '\0') {
-        tf_log_line(
-            reactor->log,
-            reactor->now_ns,
-            TOFU_LOG_POLLER_FAILED,
-            "a socket cannot be watched: %s",
-            reactor->poller.detail);
-    }
-    tf_ending_begin(reactor, channel, status, detail, TF_ENDING_RESET);
 }
 
 bool tf_reactor_watch(struct tf_reactor *reactor, struct tf_channel *channel)

@@ -3,7 +3,7 @@
 //
 // The contract, case by case in tests/contract/poller_contract.c, the same for every backend:
 //   1. Level on arm: declaring an interest that already holds is reported.
-//   2. Disarmed is silent: no events without interest; a reset may be reported once.
+//   2. Disarmed is silent: no events without interest; a reset may be reported once, and so is rule 9.
 //   3. Spurious events are allowed, lost ones never. The caller reads and writes until "would block" or
 //      until its budget is used up, and then comes back by itself. A short read counts as "would
 //      block" only if the event had no TF_POLL_HANGUP.
@@ -14,6 +14,9 @@
 //   6. Data before the end: an event never means that a socket is dead; reading or writing tells.
 //   7. The wait's timeout is never early, and late by at most one tick of the system.
 //   8. EINTR never shows.
+//   9. A socket that the system will not watch any longer is reported once, as TF_POLL_FAILED alone, whatever its
+//      interest. Nothing else is heard of it, and watch() fails and says why; only forget is left. A shortage
+//      is no reason for that: it passes.
 #ifndef TF_OS_POLLER_H
 #define TF_OS_POLLER_H
 
@@ -31,6 +34,8 @@ enum tf_poll {
     TF_POLL_ERROR = 4, ///< event only: the socket has failed; reading or writing tells how
     TF_POLL_HANGUP =
         8, ///< event only: the peer ended or urgent data is there: a short read proves nothing
+    TF_POLL_FAILED =
+        16 ///< event only, alone: the socket is not watched any longer; watch() says why
 };
 
 /// One watched socket: embedded in what owns the socket. The owner sets socket and token and then

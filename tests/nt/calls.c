@@ -155,10 +155,18 @@ static tf_nt_status control_file(
         poll->handles[0].events == 0 || (poll->handles[0].events & TF_AFD_CONNECT) != 0) {
         nt_world_fail("a poll asks for strange things");
     }
+    if (context == file->failed_context) {
+        nt_world_fail("a poll is asked for again that was refused for good");
+    }
     nt_world_interrupt();
     if (nt_world_is_short(NT_NEED_REQUEST)) {
         nt_kernel.counts.refusals++;
         return TF_NT_INSUFFICIENT_RESOURCES;
+    }
+    tf_nt_status failure = nt_world_failure();
+    if (failure != TF_NT_SUCCESS) {
+        nt_file_fail(file, context);
+        return failure;
     }
     // What is done at once may say so; the packet comes all the same.
     struct nt_request *request = nt_request_begin(file, context, io_status, poll);

@@ -8,6 +8,8 @@
 #include "nt/world.h"
 #include "os/clock.h"
 
+#define NT_INVALID_DEVICE_REQUEST ((tf_nt_status)0xC0000010)
+
 static struct {
     const char *command;
     uint64_t seed;
@@ -111,6 +113,11 @@ bool nt_world_is_short(enum nt_need need)
 {
     (void)need;
     return run.is_short || nt_world_chance(20);
+}
+
+tf_nt_status nt_world_failure(void)
+{
+    return nt_world_chance(2) ? NT_INVALID_DEVICE_REQUEST : TF_NT_SUCCESS;
 }
 
 void nt_world_trace(const char *what, uint64_t number, uint64_t value)

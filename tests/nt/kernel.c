@@ -259,3 +259,8 @@ void nt_file_changed(tf_nt_handle handle)
 {
     nt_file_look(handle_get(handle)->file);
 }
+
+bool nt_file_has_failed(tf_nt_handle handle)
+{
+    return handle_get(handle)->file->has_failed;
+}

@@ -12,7 +12,8 @@
 //   * the value of a closed handle is given to the next one at once, and a file lives until its last handle
 //     and its last request are gone;
 //   * somebody else's call on a socket gives the port a packet that belongs to no request of ours;
-//   * a file has one port, for ever, and none if it is not overlapped.
+//   * a file has one port, for ever, and none if it is not overlapped;
+//   * a request may be refused, or end, for good: who asks again under the same number has not understood.
 // Whether, when and in which order is drawn from the world around it (world.h).
 //
 // The memory that it owns is poisoned where AddressSanitizer is there, and compared anyway.
@@ -34,7 +35,8 @@ struct nt_counts {
     uint64_t cancels;
     uint64_t cancels_that_lied; ///< answered other than how the request ended
     uint64_t doubled;           ///< a second request on a socket that had one
-    uint64_t refusals;          ///< requests that were not accepted
+    uint64_t refusals;          ///< requests that were not accepted, for want of memory
+    uint64_t failures;          ///< requests that were not accepted, or ended, for good
     uint64_t handles;           ///< open now: ports and files
 };
 
@@ -56,6 +58,9 @@ void nt_handle_close(tf_nt_handle handle);
 
 /// Something about the socket has changed: requests on it may be done.
 void nt_file_changed(tf_nt_handle handle);
+
+/// Says whether the last request on the socket was refused, or ended, for good.
+bool nt_file_has_failed(tf_nt_handle handle);
 
 /// Says whether the kernel has put something off.
 bool nt_kernel_owes(void);

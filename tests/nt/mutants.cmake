@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Negative controls: the poller with one mistake each, which the schedules must find.
+# Negative controls: the poller with one mistake each, which the schedules must find, or a named case.
 #
 # A mutant is a copy of one source file, made when the build is configured, in which pieces of text are
 # replaced; it fails if a text is not there any more. Mutants are built without assertions: what counts
@@ -9,7 +9,8 @@ foreach(file IN LISTS afd_files)
   target_compile_options(tf_bare_${file} PRIVATE -UTF_ASSERTIONS)
 endforeach()
 
-# nt_mutant(name file from to...): replaces each `from` by its `to`.
+# nt_mutant(name file from to... [CASE test case]): replaces each `from` by its `to`. With CASE it is this case of
+# this test that has to fail; else a schedule finds the mistake, of as many as it takes.
 function(nt_mutant name file)
   set_property(
     DIRECTORY
@@ -18,6 +19,14 @@ function(nt_mutant name file)
   file(READ "${afd_folder}/${file}" text)
   # By their numbers, because a list would be split at the semicolons.
   math(EXPR last "${ARGC} - 1")
+  math(EXPR word "${ARGC} - 3")
+  set(test)
+  if("${ARGV${word}}" STREQUAL "CASE")
+    math(EXPR first "${ARGC} - 2")
+    set(test ${ARGV${first}})
+    set(case ${ARGV${last}})
+    math(EXPR last "${ARGC} - 4")
+  endif()
   foreach(i RANGE 2 ${last} 2)
     math(EXPR next "${i} + 1")
     set(from "${ARGV${i}}")
@@ -34,10 +43,20 @@ function(nt_mutant name file)
   list(REMOVE_ITEM others "${file}")
   list(TRANSFORM others PREPEND tf_bare_)
   add_executable(nt_mutant_${name} "${mutant}")
-  target_link_libraries(nt_mutant_${name} PRIVATE ${others} tf_nt nt_schedule
-                        nt_schedule_main tf_internal)
   target_compile_options(nt_mutant_${name} PRIVATE -UTF_ASSERTIONS)
-  add_test(NAME nt_finds_${name} COMMAND nt_mutant_${name} --count 20000 --must-fail)
+  target_link_libraries(nt_mutant_${name} PRIVATE ${others} tf_nt tf_internal)
+  if(test)
+    target_sources(nt_mutant_${name} PRIVATE ${test}.c trouble.c)
+    target_link_libraries(nt_mutant_${name} PRIVATE PkgConfig::CMOCKA)
+    target_link_options(nt_mutant_${name} PRIVATE LINKER:--wrap=tf_nt_open)
+    add_test(NAME nt_finds_${name} COMMAND nt_mutant_${name})
+    # What a case leaves behind when it fails makes an error of it.
+    set_tests_properties(
+      nt_finds_${name} PROPERTIES PASS_REGULAR_EXPRESSION "(FAILED|ERROR) +. ${case}\n")
+  else()
+    target_link_libraries(nt_mutant_${name} PRIVATE nt_schedule nt_schedule_main)
+    add_test(NAME nt_finds_${name} COMMAND nt_mutant_${name} --count 20000 --must-fail)
+  endif()
   set_tests_properties(nt_finds_${name} PROPERTIES LABELS nt TIMEOUT 600)
 endfunction()
 
@@ -126,6 +145,7 @@ nt_mutant(
     }
 ")
 
+
 # One request per socket.
 nt_mutant(
   a_second_request_for_another_interest
@@ -194,6 +214,50 @@ nt_mutant(
   afd_op.c
   "ready |= interest & TF_POLL_READ;"
   "ready |= TF_POLL_READ;")
+
+# Requests that fail for good.
+nt_mutant(
+  a_failure_that_rests
+  poller_afd.c
+  "op->failure = tf_nt_is_shortage(status) ? TF_NT_SUCCESS : status;"
+  "op->failure = TF_NT_SUCCESS;")
+nt_mutant(
+  a_shortage_that_is_for_good
+  poller_afd.c
+  "op->failure = tf_nt_is_shortage(status) ? TF_NT_SUCCESS : status;"
+  "op->failure = status;")
+nt_mutant(
+  a_failure_that_nobody_hears
+  poller_afd.c
+  "            gather(found, op->watch, TF_POLL_FAILED);
+            continue;"
+  "            continue;")
+nt_mutant(
+  a_failure_told_for_ever
+  poller_afd.c
+  "            gather(found, op->watch, TF_POLL_FAILED);
+            continue;"
+  "            gather(found, op->watch, TF_POLL_FAILED);
+            tf_list_append(&state->untold, link);
+            continue;")
+nt_mutant(
+  an_interest_in_a_socket_that_failed
+  poller_afd.c
+  "    if (op->failure != TF_NT_SUCCESS) {
+        describe_failure"
+  "    if (op->failure == TF_NT_PENDING) {
+        describe_failure")
+nt_mutant(
+  a_failure_handed_on_with_the_block
+  afd_op.c
+  "    op->reset_told = false;
+    op->failure = TF_NT_SUCCESS;
+"
+  "    op->reset_told = false;
+"
+  CASE
+  poller_nt_failure_test
+  a_block_does_not_hand_on_a_failure)
 
 # Waits and wakes.
 nt_mutant(

@@ -24,7 +24,9 @@ struct nt_file {
     struct tf_list requests;
     struct nt_port *port; ///< NULL: none yet
     void *key;
-    void *context; ///< of the last request; NULL: none yet
+    void *context;        ///< of the last request; NULL: none yet
+    void *failed_context; ///< of the last one that failed for good; NULL: none yet
+    bool has_failed;      ///< and none was accepted since
 };
 
 // Sockets that are gone and remembered.
@@ -125,6 +127,8 @@ struct nt_request *nt_request_begin(
 /// Gives the file's request with this status block, or NULL.
 struct nt_request *nt_request_find(
     const struct nt_file *file, const struct tf_nt_io_status *io_status);
+/// A request that is refused, or ends, for good.
+void nt_file_fail(struct nt_file *file, void *context);
 /// Returns what a cancel answers.
 tf_nt_status nt_request_cancel(struct nt_request *request);
 /// Fixes the result.

@@ -8,13 +8,11 @@
 
 #include <cmocka.h>
 
-#include "nt/objects.h"
 #include "nt/trouble.h"
 #include "os/clock.h"
 #include "os/windows/poller_afd.h"
 
-#define REST         (10 * TF_MILLISECOND)
-#define NT_NO_DEVICE ((tf_nt_status)0xC000000E)
+#define REST (10 * TF_MILLISECOND)
 
 // Requests that the kernel does not take.
 
@@ -197,7 +195,7 @@ static void a_paused_socket_whose_request_is_refused_is_silent(void **state)
     trouble_forget(&watched);
 }
 
-static void a_request_that_ends_with_an_error_is_reported_and_rests(void **state)
+static void a_request_that_ends_for_want_of_memory_is_reported_and_rests(void **state)
 {
     (void)state;
     assert_int_equal(trouble_open(false), TOFU_OK);
@@ -205,9 +203,7 @@ static void a_request_that_ends_with_an_error_is_reported_and_rests(void **state
     struct tf_poll_event event;
     assert_int_equal(trouble_watch(&watched, TF_POLL_READ), TOFU_OK);
     assert_int_equal(trouble_wait(0, &event, 1), 0);
-    const struct nt_file *file = nt_handle_find(trouble_system.files[1])->file;
-    nt_request_end(
-        TF_CONTAINER_OF(file->requests.next, struct nt_request, file_link), NT_NO_DEVICE, 0);
+    trouble_end_request(1, TF_NT_WORKING_SET_QUOTA);
     uint64_t start_ns = trouble_system.now_ns;
 
     assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
@@ -284,22 +280,20 @@ static void a_wake_after_a_refused_one_has_its_packet(void **state)
     assert_int_equal(nt_port_posts_taken(0), 2);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, trouble_set_up, trouble_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_refused_request_is_reported_once_per_rest_and_tried_again),
-        CASE(refused_sockets_are_told_by_turns),
-        CASE(more_refused_sockets_than_events_are_all_told),
-        CASE(refused_sockets_and_the_port_do_not_hide_each_other),
-        CASE(a_refused_socket_rests_whatever_its_interest_becomes),
-        CASE(a_paused_socket_whose_request_is_refused_is_silent),
-        CASE(a_request_that_ends_with_an_error_is_reported_and_rests),
-        CASE(a_watch_is_refused_whole_without_memory_for_the_port),
-        CASE(a_refused_wake_ends_the_next_wait_and_no_other),
-        CASE(a_refused_wake_ends_a_wait_that_sleeps_within_a_second),
-        CASE(a_wake_after_a_refused_one_has_its_packet),
+        TROUBLE_CASE(a_refused_request_is_reported_once_per_rest_and_tried_again),
+        TROUBLE_CASE(refused_sockets_are_told_by_turns),
+        TROUBLE_CASE(more_refused_sockets_than_events_are_all_told),
+        TROUBLE_CASE(refused_sockets_and_the_port_do_not_hide_each_other),
+        TROUBLE_CASE(a_refused_socket_rests_whatever_its_interest_becomes),
+        TROUBLE_CASE(a_paused_socket_whose_request_is_refused_is_silent),
+        TROUBLE_CASE(a_request_that_ends_for_want_of_memory_is_reported_and_rests),
+        TROUBLE_CASE(a_watch_is_refused_whole_without_memory_for_the_port),
+        TROUBLE_CASE(a_refused_wake_ends_the_next_wait_and_no_other),
+        TROUBLE_CASE(a_refused_wake_ends_a_wait_that_sleeps_within_a_second),
+        TROUBLE_CASE(a_wake_after_a_refused_one_has_its_packet),
     };
     return cmocka_run_group_tests_name("the poller of Windows refused", tests, NULL, NULL);
 }

@@ -245,24 +245,22 @@ static void closing_leaves_behind_what_the_kernel_keeps(void **state)
     trouble_release(NULL, slab, trouble_system.allocated_bytes);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, trouble_set_up, trouble_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_system_without_a_function_is_refused_by_its_name),
-        CASE(a_port_that_is_refused_is_told_with_its_status),
-        CASE(a_provider_that_hides_the_base_is_named_with_the_hint),
-        CASE(the_fallback_goes_down_the_chain),
-        CASE(the_bottom_of_the_chain_is_a_base_whatever_it_says),
-        CASE(a_chain_without_an_end_is_given_up),
-        CASE(a_fallback_that_fails_tells_both_errors),
-        CASE(a_socket_that_is_not_overlapped_is_refused),
-        CASE(a_socket_of_another_poller_is_refused),
-        CASE(a_wait_that_fails_says_with_what),
-        CASE(more_than_a_batch_comes_in_two_waits),
-        CASE(a_late_packet_of_a_closed_socket_is_nobody_s),
-        CASE(closing_leaves_behind_what_the_kernel_keeps),
+        TROUBLE_CASE(a_system_without_a_function_is_refused_by_its_name),
+        TROUBLE_CASE(a_port_that_is_refused_is_told_with_its_status),
+        TROUBLE_CASE(a_provider_that_hides_the_base_is_named_with_the_hint),
+        TROUBLE_CASE(the_fallback_goes_down_the_chain),
+        TROUBLE_CASE(the_bottom_of_the_chain_is_a_base_whatever_it_says),
+        TROUBLE_CASE(a_chain_without_an_end_is_given_up),
+        TROUBLE_CASE(a_fallback_that_fails_tells_both_errors),
+        TROUBLE_CASE(a_socket_that_is_not_overlapped_is_refused),
+        TROUBLE_CASE(a_socket_of_another_poller_is_refused),
+        TROUBLE_CASE(a_wait_that_fails_says_with_what),
+        TROUBLE_CASE(more_than_a_batch_comes_in_two_waits),
+        TROUBLE_CASE(a_late_packet_of_a_closed_socket_is_nobody_s),
+        TROUBLE_CASE(closing_leaves_behind_what_the_kernel_keeps),
     };
     return cmocka_run_group_tests_name("the poller of Windows in trouble", tests, NULL, NULL);
 }

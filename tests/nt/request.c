@@ -114,12 +114,21 @@ void nt_request_end(struct nt_request *request, tf_nt_status status, uint32_t ev
     }
 }
 
+void nt_file_fail(struct nt_file *file, void *context)
+{
+    file->has_failed = true;
+    file->failed_context = context;
+    nt_kernel.counts.failures++;
+}
+
 // Ends one request by what holds. Another one on the same socket waits for it in vain, for ever.
 static void deliver(struct nt_file *file, struct nt_request *request, uint32_t holds)
 {
     uint32_t events = request->mask & holds;
+    tf_nt_status status = nt_world_failure();
     // Rarely a poll ends with nothing to say.
-    nt_request_end(request, TF_NT_SUCCESS, nt_world_chance(10) ? 0 : events);
+    bool is_mute = status != TF_NT_SUCCESS || nt_world_chance(10);
+    nt_request_end(request, status, is_mute ? 0 : events);
     for (struct tf_list *link = file->requests.next; link != &file->requests; link = link->next) {
         struct nt_request *other = TF_CONTAINER_OF(link, struct nt_request, file_link);
         other->is_deaf = other->is_deaf || other->state == NT_WAITING;
@@ -161,6 +170,7 @@ struct nt_request *nt_request_begin(
     tf_list_append(&file->requests, &request->file_link);
     file->request_count++;
     file->context = context;
+    file->has_failed = false;
     nt_kernel.counts.requests++;
     memory_take(request);
     nt_file_look(file);
@@ -211,6 +221,10 @@ void nt_request_finish(struct nt_request *request, struct tf_nt_packet *packet_o
         if (request->events != 0) {
             request->poll->handles[0].events = request->events;
         }
+    }
+    if (request->status != TF_NT_CANCELLED && tf_nt_is_refusal(request->status) &&
+        !tf_nt_is_shortage(request->status)) {
+        nt_file_fail(file, request->context);
     }
     *packet_out = (struct tf_nt_packet){
         .key = request->packet.key, .context = request->context, .io_status = *request->io_status};

@@ -37,6 +37,7 @@
 struct place {
     struct tf_watch watch;
     bool reset_told;  ///< with or without interest
+    bool has_failed;  ///< as it was told
     uint32_t resets;  ///< reported without interest
     uint8_t reported; ///< since the world is quiet
 };
@@ -169,16 +170,22 @@ static const struct tf_poller_ops *ops(void)
 
 static void declare(struct place *place, uint8_t interest)
 {
-    uint8_t before = place->watch.interest;
-    bool was_registered = place->watch.is_registered;
+    struct tf_watch before = place->watch;
     enum tofu_status status = ops()->watch(&application.poller, &place->watch, interest);
     if (status != TOFU_OK) {
-        if (was_registered || place->watch.is_registered) {
+        if (before.is_registered != place->watch.is_registered ||
+            before.interest != place->watch.interest) {
             nt_world_fail("a watch that was refused has changed something");
+        }
+        if (before.is_registered && !nt_file_has_failed(model_get(before.socket)->base)) {
+            nt_world_fail("an interest was refused for nothing");
         }
         return;
     }
-    if ((interest & ~before & TF_POLL_READ) != 0) {
+    if (place->has_failed) {
+        nt_world_fail("an interest was taken in a socket that is not watched any longer");
+    }
+    if ((interest & ~before.interest & TF_POLL_READ) != 0) {
         place->reported &= (uint8_t)~TF_POLL_READ;
     }
     nt_world_trace("declare", place->watch.token, interest);
@@ -198,6 +205,7 @@ static void forget(struct place *place)
     application.totals->forgets++;
     place->resets = 0;
     place->reset_told = false;
+    place->has_failed = false;
     place->reported = 0;
 }
 
@@ -225,6 +233,17 @@ static void check_event(const struct tf_poll_event *event)
     uint8_t asked = event->ready & (TF_POLL_READ | TF_POLL_WRITE);
     application.totals->events++;
     nt_world_trace("event", event->token, event->ready);
+    if (place->has_failed) {
+        nt_world_fail("something is heard of a socket that is not watched any longer");
+    }
+    if (event->ready == TF_POLL_FAILED) {
+        if (!nt_file_has_failed(model_get(place->watch.socket)->base)) {
+            nt_world_fail("a socket is given up for nothing");
+        }
+        application.totals->failures++;
+        place->has_failed = true;
+        return;
+    }
     if (event->ready == 0 || (asked & ~place->watch.interest) != 0) {
         nt_world_fail(
             "an event says %x to interest %x", event->ready, (unsigned)place->watch.interest);
@@ -318,6 +337,12 @@ static void check_reported(struct place *place)
 {
     const struct model_socket *model = model_get(place->watch.socket);
     uint8_t interest = place->watch.interest;
+    if (place->has_failed) {
+        return;
+    }
+    if (nt_file_has_failed(model->base)) {
+        nt_world_fail("nobody heard that a socket is not watched any longer");
+    }
     if (interest == 0) {
         if (model->is_reset && !place->reset_told) {
             nt_world_fail("a paused socket did not learn of its reset");
@@ -376,6 +401,9 @@ static void rest(void)
 {
     for (uint32_t i = 0; i < PLACES_MAX; i++) {
         struct place *place = &application.places[i];
+        if (place->has_failed) {
+            close_place(place);
+        }
         if (place->watch.socket != TF_SOCKET_NONE) {
             model_owner_drains(place->watch.socket);
             declare(place, model_get(place->watch.socket)->has_end ? TF_POLL_WRITE : TF_POLL_READ);
@@ -414,6 +442,7 @@ static void add_counts(struct schedule_totals *totals)
     totals->counts.cancels_that_lied += counts->cancels_that_lied;
     totals->counts.doubled += counts->doubled;
     totals->counts.refusals += counts->refusals;
+    totals->counts.failures += counts->failures;
 }
 
 static void begin(struct schedule_totals *totals)

@@ -13,6 +13,7 @@ struct schedule_totals {
     uint64_t events;
     uint64_t wakes;
     uint64_t vain_wakes; ///< of these, without memory
+    uint64_t failures;   ///< of sockets, told
     uint64_t forgets;
     uint64_t strays; ///< packets for requests that are over
     uint64_t waits;

@@ -59,7 +59,8 @@ static void run_all(const struct arguments *arguments)
         "%" PRIu64 " schedules: %" PRIu64 " waits, %" PRIu64 " events, %" PRIu64
         " wakes of which %" PRIu64 " without memory, %" PRIu64 " forgets; %" PRIu64
         " requests = %" PRIu64 " packets, %" PRIu64 " cancels of which %" PRIu64 " lied, %" PRIu64
-        " refusals, %" PRIu64 " stray packets\n",
+        " refusals, %" PRIu64 " failures of which %" PRIu64 " were told, %" PRIu64
+        " stray packets\n",
         totals.schedules,
         totals.waits,
         totals.events,
@@ -71,10 +72,12 @@ static void run_all(const struct arguments *arguments)
         totals.counts.cancels,
         totals.counts.cancels_that_lied,
         totals.counts.refusals,
+        totals.counts.failures,
+        totals.failures,
         totals.strays);
     bool has_seen_all = totals.counts.cancels_that_lied > 0 && totals.counts.refusals > 0 &&
                         totals.wakes > 0 && totals.vain_wakes > 0 && totals.strays > 0 &&
-                        totals.events > 0;
+                        totals.failures > 0 && totals.events > 0;
     if (arguments->count >= 1000 && !has_seen_all) {
         nt_world_fail("so many schedules, and something never happened");
     }

@@ -11,6 +11,7 @@
 
 #include "nt/trouble.h"
 
+#include "nt/objects.h"
 #include "nt/world.h"
 #include "os/clock.h"
 #include "os/windows/poller_afd.h"
@@ -41,6 +42,11 @@ bool nt_world_is_short(enum nt_need need)
 {
     (void)need;
     return trouble_system.is_short;
+}
+
+tf_nt_status nt_world_failure(void)
+{
+    return trouble_system.request_status;
 }
 
 uint32_t nt_world_ready(uintptr_t socket)
@@ -151,11 +157,21 @@ const char *__wrap_tf_nt_open(struct tf_nt *nt)
 
 // The poller and its sockets.
 
+// What fresh memory is full of: no address, no number of anything.
+#define JUNK 0xA5
+
 static void *allocate(void *context, size_t size)
 {
     (void)context;
-    trouble_system.allocated_bytes += size;
-    return malloc(size);
+    if (trouble_system.fails_in > 0 && --trouble_system.fails_in == 0) {
+        return NULL;
+    }
+    void *memory = malloc(size);
+    if (memory != NULL) {
+        memset(memory, JUNK, size);
+        trouble_system.allocated_bytes += size;
+    }
+    return memory;
 }
 
 void trouble_release(void *context, void *memory, size_t size)
@@ -189,6 +205,9 @@ int trouble_set_up(void **state)
 int trouble_tear_down(void **state)
 {
     (void)state;
+    if (trouble_fixture.watch_count > 0) {
+        return -1;
+    }
     if (trouble_fixture.poller.state != NULL) {
         tf_poller_afd.close(&trouble_fixture.poller);
     }
@@ -209,11 +228,15 @@ struct tf_watch trouble_socket(uintptr_t number, bool is_overlapped)
 
 enum tofu_status trouble_watch(struct tf_watch *watch, uint8_t interest)
 {
-    return tf_poller_afd.watch(&trouble_fixture.poller, watch, interest);
+    bool was_registered = watch->is_registered;
+    enum tofu_status status = tf_poller_afd.watch(&trouble_fixture.poller, watch, interest);
+    trouble_fixture.watch_count += watch->is_registered && !was_registered ? 1 : 0;
+    return status;
 }
 
 void trouble_forget(struct tf_watch *watch)
 {
+    trouble_fixture.watch_count -= watch->is_registered ? 1 : 0;
     tf_poller_afd.forget(&trouble_fixture.poller, watch);
 }
 
@@ -223,6 +246,13 @@ uint32_t trouble_wait(uint64_t timeout_ns, struct tf_poll_event *events, uint32_
     assert_int_equal(
         tf_poller_afd.wait(&trouble_fixture.poller, timeout_ns, events, capacity, &count), TOFU_OK);
     return count;
+}
+
+void trouble_end_request(uintptr_t number, tf_nt_status status)
+{
+    const struct nt_file *file = nt_handle_find(trouble_system.files[number])->file;
+    assert_int_equal(file->request_count, 1);
+    nt_request_end(TF_CONTAINER_OF(file->requests.next, struct nt_request, file_link), status, 0);
 }
 
 void trouble_expect_refused(struct tf_watch *watched, const char *words)

@@ -14,13 +14,17 @@
 #include "nt/kernel.h"
 #include "os/poller.h"
 
-#define SOCKETS_MAX 400
+#define SOCKETS_MAX 1200
+
+// Blocks of a slab of the poller's: who frees one and takes so many has it again.
+#define TROUBLE_SLAB_BLOCKS 64
 
 struct trouble_system {
     uint64_t now_ns;
     uint64_t call_count;
     size_t allocated_bytes;
-    bool is_short; ///< no memory for requests and ports
+    uint32_t fails_in; ///< so many allocations of the poller from now, the last one fails; 0: none
+    bool is_short;     ///< no memory for requests and ports
     bool
         wakes_in_vain; ///< the next time that somebody sleeps, another thread wakes, but there is no memory
     bool keeps_back; ///< the kernel never finishes what it put off
@@ -33,19 +37,26 @@ struct trouble_system {
     const char *missing;      ///< a function that this system has not got
     tf_nt_status wait_status; ///< what NtRemoveIoCompletionEx answers, unless 0
     tf_nt_status create_status;
+    tf_nt_status request_status; ///< what a request is refused with, or ends with, unless 0
 };
 
 struct trouble_fixture {
     struct tf_poller poller;
     struct tofu_allocator allocator;
+    uint32_t watch_count;
 };
 
 extern struct trouble_system trouble_system;
 extern struct trouble_fixture trouble_fixture;
 
-/// A test's set-up and tear-down: the latter fails if memory was not freed.
+/// A test's set-up and tear-down: the latter fails if memory was not freed, or if the test left watches behind,
+/// as one that failed does.
 int trouble_set_up(void **state);
 int trouble_tear_down(void **state);
+
+/// A case of a test between the two.
+#define TROUBLE_CASE(function)                                                                     \
+    cmocka_unit_test_setup_teardown(function, trouble_set_up, trouble_tear_down)
 
 /// Opens the poller of the fixture.
 enum tofu_status trouble_open(bool lsp_fallback);
@@ -58,6 +69,9 @@ void trouble_forget(struct tf_watch *watch);
 
 /// Waits, which must succeed. Returns the number of events.
 uint32_t trouble_wait(uint64_t timeout_ns, struct tf_poll_event *events, uint32_t capacity);
+
+/// Ends a socket's request, which must be there, with an error.
+void trouble_end_request(uintptr_t number, tf_nt_status status);
 
 /// Expects that a socket cannot be watched, and that the poller's detail has these words.
 void trouble_expect_refused(struct tf_watch *watched, const char *words);

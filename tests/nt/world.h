@@ -22,6 +22,9 @@ enum nt_need { NT_NEED_REQUEST, NT_NEED_WAKE, NT_NEED_PORT };
 /// Says whether a call finds no memory, which is no fault of anybody.
 bool nt_world_is_short(enum nt_need need);
 
+/// Returns the status with which NT refuses or ends a request that no later one can make good, or TF_NT_SUCCESS.
+tf_nt_status nt_world_failure(void);
+
 /// Answers Winsock's question for the socket below (TF_NT_SIO_*): 0, or an error.
 int nt_world_base_of(uintptr_t socket, uint32_t question, tf_nt_handle *base_out);
 

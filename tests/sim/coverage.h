@@ -43,6 +43,7 @@
     X(SIM_REQUEST_SHORT, "F18", "sockets that rest, for want of memory in the kernel")             \
     X(SIM_WAKE_OWED, "F18 F20", "wake-ups of which no packet could tell")                          \
     X(SIM_PORT_SHORT, "F18", "sockets that could not be watched")                                  \
+    X(SIM_REQUEST_FAILED, "F28", "sockets that the system would not watch any longer")             \
     X(SIM_POLLER_FAILED, "F28", "pollers that failed")                                             \
     X(SIM_EVENT_INVENTED, "F16", "events that nothing caused")
 

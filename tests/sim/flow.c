@@ -49,6 +49,7 @@ static void draw_flow(struct flow *flow)
         sim_config()->poller_fail_rate = sim_chance(100) ? (uint32_t)sim_below(5000) : 0;
         sim_config()->wake_short_rate = sim_chance(200) ? (uint32_t)sim_below(200) : 0;
         sim_config()->port_short_rate = sim_chance(200) ? (uint32_t)sim_below(100) : 0;
+        sim_config()->request_fail_rate = sim_chance(200) ? (uint32_t)sim_below(20) : 0;
     }
 }
 

@@ -44,6 +44,21 @@ function(sim_mutant name)
 endfunction()
 
 sim_mutant(
+  a_socket_that_is_given_up_and_nobody_cares
+  SUBJECT given_up_sim
+  FILE reactor.c
+  FROM "if ((event->ready & TF_POLL_FAILED) != 0) {"
+  TO "if (event->ready == 0) {"
+  FOUND "FAILED  . a_channel_ends_when_the_system")
+sim_mutant(
+  a_socket_that_rests_where_it_is_given_up
+  SUBJECT given_up_sim
+  FOLDER os/windows
+  FILE poller_afd.c
+  FROM "op->failure = tf_nt_is_shortage(status) ? TF_NT_SUCCESS : status;"
+  TO "op->failure = TF_NT_SUCCESS;"
+  FOUND "a poll is asked for again that was refused for good")
+sim_mutant(
   a_frame_deadline_that_every_byte_puts_off
   SUBJECT pressure_sim
   FILE receive.c

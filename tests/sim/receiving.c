@@ -183,7 +183,8 @@ static void receive_welcome(struct application *application, struct tofu_message
         application->home->returned++;
         bool is_late = header->status == TOFU_TIMED_OUT && !application->flow->is_gentle;
         bool is_unwatched =
-            header->status == TOFU_NOTIFICATION_FAILED && sim_config()->port_short_rate != 0;
+            header->status == TOFU_NOTIFICATION_FAILED &&
+            (sim_config()->port_short_rate != 0 || sim_config()->request_fail_rate != 0);
         if (header->status != TOFU_LISTEN_FAILED && header->status != TOFU_CHANNEL_CLOSED &&
             !is_late && !is_unwatched && !flow_engine_is_ending(application->home)) {
             sim_fail("listening failed with %s", tofu_status_name(header->status));
@@ -205,6 +206,17 @@ static void receive_welcome(struct application *application, struct tofu_message
     posting_put(application, &message);
 }
 
+// NT may stop watching any socket.
+static bool is_given_up(const struct tofu_message *notice)
+{
+    static const char reason[] = "notification_failed";
+    const char *text;
+    size_t size;
+    return sim_config()->request_fail_rate != 0 &&
+           tofu_message_find_text(notice, "~reason", &text, &size) && size == sizeof reason - 1 &&
+           memcmp(text, reason, size) == 0;
+}
+
 static void receive_closing(struct application *application, struct tofu_message *message)
 {
     const struct tofu_header *header = tofu_message_header(message);
@@ -214,7 +226,7 @@ static void receive_closing(struct application *application, struct tofu_message
             sim_fail("the id of a listener's closing notice is not the WelcomeRequest's");
         }
         bool may_end = listener->state == LISTENER_CLOSING || listener->has_failed ||
-                       flow_engine_is_ending(application->home);
+                       flow_engine_is_ending(application->home) || is_given_up(message);
         if (!may_end) {
             sim_fail("a listener ended by itself");
         }

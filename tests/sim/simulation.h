@@ -55,6 +55,9 @@ struct tf_sim_config {
 
     uint32_t poller_fail_rate; ///< waits that fail, and all of that poller after it: in millionths
 
+    uint32_t request_fail_rate; ///< requests that sim-afd's kernel refuses or ends for good
+    uint32_t request_fail_next; ///< so many more of them, whatever the rate
+
     // What sim-afd's kernel has no memory for.
     uint32_t request_short_rate; ///< requests: their sockets rest
     uint32_t wake_short_rate;    ///< wake-ups, some a few times and some until the waker gives up

@@ -13,12 +13,14 @@ void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle 
     op->base = base;
     op->is_refused = false;
     op->reset_told = false;
+    op->failure = TF_NT_SUCCESS;
 }
 
 void tf_afd_op_revive(struct tf_afd_op *op, struct tf_watch *watch)
 {
     TF_ASSERT(op->state == TF_AFD_CANCELLING);
     TF_ASSERT(op->watch == NULL && op->is_zombie);
+    TF_ASSERT(op->failure == TF_NT_SUCCESS);
 
     op->is_zombie = false;
     op->watch = watch;
@@ -90,7 +92,7 @@ static void cancel(struct tf_afd_op *op, const struct tf_nt *nt)
 
 tf_nt_status tf_afd_op_reconcile(struct tf_afd_op *op, const struct tf_nt *nt)
 {
-    TF_ASSERT(op->watch != NULL);
+    TF_ASSERT(op->watch != NULL && op->failure == TF_NT_SUCCESS);
     TF_ASSERT(!op->is_zombie);
 
     uint32_t target = target_of(op);

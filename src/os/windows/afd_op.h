@@ -38,6 +38,7 @@ struct tf_afd_op {
     bool is_zombie;         ///< forgotten while not IDLE
     bool is_refused; ///< the kernel took no request or failed at it, and was not asked again yet
     bool reset_told; ///< a reset was reported
+    tf_nt_status failure; ///< of a request that no later one can make good; then none is made
 };
 
 /// Gives an idle block to a watch.

@@ -21,11 +21,14 @@ typedef int32_t tf_nt_status;
 #define TF_NT_ALERTED                ((tf_nt_status)0x00000101)
 #define TF_NT_TIMEOUT                ((tf_nt_status)0x00000102)
 #define TF_NT_PENDING                ((tf_nt_status)0x00000103)
+#define TF_NT_PAGEFILE_QUOTA         ((tf_nt_status)0xC0000007)
 #define TF_NT_INVALID_PARAMETER      ((tf_nt_status)0xC000000D)
 #define TF_NT_NO_MEMORY              ((tf_nt_status)0xC0000017)
 #define TF_NT_QUOTA_EXCEEDED         ((tf_nt_status)0xC0000044)
 #define TF_NT_INSUFFICIENT_RESOURCES ((tf_nt_status)0xC000009A)
+#define TF_NT_WORKING_SET_QUOTA      ((tf_nt_status)0xC00000A1)
 #define TF_NT_CANCELLED              ((tf_nt_status)0xC0000120)
+#define TF_NT_COMMITMENT_LIMIT       ((tf_nt_status)0xC000012D)
 #define TF_NT_NOT_FOUND              ((tf_nt_status)0xC0000225)
 
 /// Says whether a call refused: then there is no request, and no packet will come. Success, information and
@@ -33,6 +36,14 @@ typedef int32_t tf_nt_status;
 static inline bool tf_nt_is_refusal(tf_nt_status status)
 {
     return (uint32_t)status >= UINT32_C(0xC0000000);
+}
+
+/// Says whether a refusal is for want of memory or of a quota of it: then the same call may work later.
+static inline bool tf_nt_is_shortage(tf_nt_status status)
+{
+    return status == TF_NT_INSUFFICIENT_RESOURCES || status == TF_NT_NO_MEMORY ||
+           status == TF_NT_QUOTA_EXCEEDED || status == TF_NT_PAGEFILE_QUOTA ||
+           status == TF_NT_WORKING_SET_QUOTA || status == TF_NT_COMMITMENT_LIMIT;
 }
 
 /// IO_STATUS_BLOCK: how a request ended.

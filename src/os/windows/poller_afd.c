@@ -28,8 +28,8 @@
 // Packets fetched by one call, whatever more the caller would take.
 #define TF_AFD_PACKETS_MAX 256
 
-// How long a request that the kernel refused rests. Its socket is reported before, once per rest, so that
-// its owner tries for itself: slow, but neither lost nor a spin.
+// How long a request for which the kernel had no memory rests. Its socket is reported before, once per rest,
+// so that its owner tries for itself: slow, but neither lost nor a spin.
 #define TF_AFD_REST (10 * TF_MILLISECOND)
 
 // How long close() waits for the kernel to give all blocks back.
@@ -60,7 +60,7 @@ struct afd_state {
     tf_nt_handle port;
     struct tf_afd_blocks blocks;
     struct tf_list dirty;   ///< to be reconciled before the next wait
-    struct tf_list untold;  ///< the kernel took no request, which their owners are to be told
+    struct tf_list untold;  ///< the kernel has failed them, which their owners are to be told
     struct tf_list refused; ///< these were told; become dirty at rest_ends_ns
     uint64_t rest_ends_ns;
     bool is_port_first; ///< whose turn it is to fill the events: the port's, or that of the untold
@@ -210,6 +210,15 @@ static struct tf_afd_op *op_of(struct afd_state *state, const struct tf_watch *w
     return op;
 }
 
+static void describe_failure(struct tf_poller *poller, tf_nt_status status)
+{
+    (void)snprintf(
+        poller->detail,
+        sizeof poller->detail,
+        "IOCTL_AFD_POLL: 0x%08" PRIX32 "; the system will not watch this socket",
+        (uint32_t)status);
+}
+
 static enum tofu_status afd_poller_watch(
     struct tf_poller *poller, struct tf_watch *watch, uint8_t interest)
 {
@@ -225,6 +234,10 @@ static enum tofu_status afd_poller_watch(
         }
     }
     struct tf_afd_op *op = op_of(state, watch);
+    if (op->failure != TF_NT_SUCCESS) {
+        describe_failure(poller, op->failure);
+        return TOFU_NOTIFICATION_FAILED;
+    }
     if (is_new || watch->interest != interest) {
         watch->interest = interest;
         // A new interest is no reason to ask before the rest is over: it would make a spin of it.
@@ -253,21 +266,30 @@ static void afd_poller_forget(struct tf_poller *poller, struct tf_watch *watch)
     state->watch_count--;
 }
 
-static void refuse(struct afd_state *state, struct tf_afd_op *op)
+// A shortage passes; whatever else is wrong with a socket is wrong for good, and asking again would never end.
+static void refuse(struct afd_state *state, struct tf_afd_op *op, tf_nt_status status)
 {
+    TF_ASSERT(op->state == TF_AFD_IDLE);
+    TF_ASSERT(tf_nt_is_refusal(status));
+
     op->is_refused = true;
+    op->failure = tf_nt_is_shortage(status) ? TF_NT_SUCCESS : status;
     tf_list_remove(&op->link);
     tf_list_append(&state->untold, &op->link);
 }
 
-// Their owners try for themselves, and after a rest the kernel is asked again. Those for whom there is no
-// room stay in front of all that are refused later.
+// Their owners try for themselves, and after a rest the kernel is asked again; or they hear that it will not be.
+// Those for whom there is no room stay in front of all that are refused later.
 static void tell_refused(struct afd_state *state, struct gathering *found)
 {
     while (found->count < found->capacity && !tf_list_is_empty(&state->untold)) {
         struct tf_list *link = tf_list_take_first(&state->untold);
         const struct tf_afd_op *op = TF_CONTAINER_OF(link, struct tf_afd_op, link);
         TF_ASSERT(op->is_refused);
+        if (op->failure != TF_NT_SUCCESS) {
+            gather(found, op->watch, TF_POLL_FAILED);
+            continue;
+        }
         if (tf_list_is_empty(&state->refused)) {
             state->rest_ends_ns = tf_deadline(tf_clock_now(), TF_AFD_REST);
         }
@@ -288,8 +310,9 @@ static void reconcile(struct afd_state *state)
         struct tf_afd_op *op = TF_CONTAINER_OF(link, struct tf_afd_op, link);
         bool was_idle = op->state == TF_AFD_IDLE;
         op->is_refused = false;
-        if (tf_afd_op_reconcile(op, &state->nt) != TF_NT_SUCCESS) {
-            refuse(state, op);
+        tf_nt_status status = tf_afd_op_reconcile(op, &state->nt);
+        if (status != TF_NT_SUCCESS) {
+            refuse(state, op, status);
         } else if (was_idle && op->state != TF_AFD_IDLE) {
             state->request_count++;
         }
@@ -317,7 +340,7 @@ static void take_packet(
         return;
     }
     if (tf_afd_op_has_failed(status)) {
-        refuse(state, op);
+        refuse(state, op, status);
         return;
     }
     make_dirty(state, op);
@@ -345,21 +368,15 @@ static tf_nt_status fetch_once(
         state->port, state->packets, count_max, count_out, nt_timeout(timeout_ns, &timeout), 0);
 }
 
-// Many packets may need memory of the system's, of which one needs none.
-static bool is_shortage(tf_nt_status status)
-{
-    return status == TF_NT_INSUFFICIENT_RESOURCES || status == TF_NT_NO_MEMORY ||
-           status == TF_NT_QUOTA_EXCEEDED;
-}
-
-// Waits for at most `capacity` packets; none after the timeout.
+// Waits for at most `capacity` packets; none after the timeout. Many may need memory of the system's, of which
+// one needs none.
 static tf_nt_status fetch(
     struct afd_state *state, uint64_t timeout_ns, uint32_t capacity, uint32_t *count_out)
 {
     uint32_t count = 0;
     uint32_t count_max = capacity < TF_AFD_PACKETS_MAX ? capacity : TF_AFD_PACKETS_MAX;
     tf_nt_status status = fetch_once(state, timeout_ns, count_max, &count);
-    if (is_shortage(status)) {
+    if (tf_nt_is_shortage(status)) {
         status = fetch_once(state, timeout_ns, 1, &count);
     }
     // The count means something after success only: some systems write 1 on a timeout.

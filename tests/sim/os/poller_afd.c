@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "nt/kernel.h"
 #include "nt/world.h"
@@ -25,6 +26,8 @@
 // How long the poller sleeps at most: while a socket rests, and always.
 #define REST_NS      (10 * TF_MILLISECOND)
 #define SLEEP_NS_MAX TF_SECOND
+
+#define NT_INVALID_DEVICE_REQUEST ((tf_nt_status)0xC0000010)
 
 // A waker gives up after 16 refusals, so some shortages end before that, and some do not.
 #define WAKES_SHORT_MAX 32
@@ -85,6 +88,15 @@ bool nt_world_is_short(enum nt_need need)
         return is_short;
     }
     return false;
+}
+
+tf_nt_status nt_world_failure(void)
+{
+    bool is_next = sim_config()->request_fail_next > 0;
+    sim_config()->request_fail_next -= is_next ? 1 : 0;
+    bool has_failed = is_next || sim_chance(sim_config()->request_fail_rate);
+    sim_cover(SIM_REQUEST_FAILED, has_failed);
+    return has_failed ? NT_INVALID_DEVICE_REQUEST : TF_NT_SUCCESS;
 }
 
 void nt_world_interrupt(void)
@@ -278,7 +290,11 @@ static enum tofu_status watch_afd(
 {
     struct sim_afd *afd = poller->state;
     sim_trace("watch", (uint64_t)watch->socket, interest);
-    return tf_poller_afd.watch(&afd->inner, watch, interest);
+    enum tofu_status status = tf_poller_afd.watch(&afd->inner, watch, interest);
+    if (status != TOFU_OK) {
+        memcpy(poller->detail, afd->inner.detail, sizeof poller->detail);
+    }
+    return status;
 }
 
 static void forget_afd(struct tf_poller *poller, struct tf_watch *watch)

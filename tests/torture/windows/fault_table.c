@@ -12,9 +12,10 @@
 #include "torture/windows/fault_functions.h"
 
 // Of NT's, what the library has no name for.
-#define STATUS_OF_ABANDONED_WAIT 0x00000080
-#define STATUS_OF_INVALID_HANDLE ((int)0xC0000008)
-#define STATUS_OF_ACCESS_DENIED  ((int)0xC0000022)
+#define STATUS_OF_ABANDONED_WAIT         0x00000080
+#define STATUS_OF_INVALID_HANDLE         ((int)0xC0000008)
+#define STATUS_OF_INVALID_DEVICE_REQUEST ((int)0xC0000010)
+#define STATUS_OF_ACCESS_DENIED          ((int)0xC0000022)
 
 // A set of statuses, as the table needs it: a constant.
 #define BIT(status)  (UINT64_C(1) << (status))
@@ -196,6 +197,13 @@ static const struct fault_row table[] = {
         INVISIBLE,
         BREAK,
         "a limit of the job"),
+    ROW(POLLING,
+        NtDeviceIoControlFile,
+        STATUS_OF_INVALID_DEVICE_REQUEST,
+        0,
+        NOTIFICATION,
+        "a filter that will not have it"),
+    ROW(POLLING, NtDeviceIoControlFile, STATUS_OF_ACCESS_DENIED, 0, NOTIFICATION, "forbidden"),
 
     ROW(POLLING, NtCancelIoFileEx, TF_NT_NOT_FOUND, INVISIBLE, BREAK, "it is ending right now"),
 
