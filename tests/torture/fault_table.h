@@ -39,12 +39,12 @@ struct fault_row {
     const char *why;   ///< how it comes to pass
 };
 
-// What the platform has; each has its own, in PLATFORM/fault_table.c.
-
-/// Gives the table and its length. The rows of a function stand together.
+/// Gives the platform's table and its length. The rows of a function stand together.
 const struct fault_row *fault_table(size_t *count_out);
 
 const char *fault_function_name(fault_function function);
+
+// The rest each platform has for itself, in PLATFORM/fault_table.c, which is written with fault_rows.h.
 
 /// Says whether the poller of this name (NULL: the platform's best) calls the function at all.
 bool fault_function_is_of(fault_function function, const char *poller);

@@ -3,7 +3,7 @@
 // kernel's habits. Left out is what only our own mistakes can bring about (EBADF, EFAULT, ENOTSOCK, EINVAL
 // of most calls), since TF_ASSERT is for those, with the exception of the poller's own wait: there
 // somebody else in the process may have closed the descriptor.
-#include "torture/fault_table.h"
+#include "torture/fault_rows.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,41 +12,13 @@
 
 #include "torture/posix/fault_functions.h"
 
-// A set of statuses, as the table needs it: a constant.
-#define BIT(status) (UINT64_C(1) << (status))
-#define LISTEN      (BIT(TOFU_LISTEN_FAILED) | BIT(TOFU_INVALID_ADDRESS))
-#define CONNECT     (BIT(TOFU_CONNECT_FAILED) | LISTEN)
 // The probe of a path that is to be replaced connects too.
 #define CONNECT_PATH (CONNECT | BIT(TOFU_UDS_PATH_NOT_FOUND))
-#define ACCEPT       BIT(TOFU_ACCEPT_FAILED)
-#define OPTION       (BIT(TOFU_SETSOCKOPT_FAILED) | LISTEN)
-#define RECEIVE      BIT(TOFU_RECV_FAILED)
-#define SEND         BIT(TOFU_SEND_FAILED)
-#define NOTIFICATION BIT(TOFU_NOTIFICATION_FAILED)
-#define MEMORY       BIT(TOFU_ALLOCATION_FAILED)
-#define NAME         BIT(TOFU_INVALID_ADDRESS)
 // A listener that cannot be watched, or whose engine is lost, goes, and its path too.
 #define UNWATCHED (NOTIFICATION | BIT(TOFU_UDS_PATH_NOT_FOUND))
 #define DEATH     UNWATCHED
-#define BREAK     UINT64_C(0)
 
-#define ROW(area, function, error, flags, statuses, why)                                           \
-    {                                                                                              \
-        AREA_##area, FAULT_##function, FAULT_INSTEAD, (error), (flags), (statuses), (why)          \
-    }
-#define ROW_AFTER(area, function, error, flags, statuses, why)                                     \
-    {                                                                                              \
-        AREA_##area, FAULT_##function, FAULT_AFTER, (error), (flags), (statuses), (why)            \
-    }
-#define ROW_VALUE(area, function, error, flags, statuses, why)                                     \
-    {                                                                                              \
-        AREA_##area, FAULT_##function, FAULT_VALUE, (error), (flags), (statuses), (why)            \
-    }
-
-#define INVISIBLE FAULT_IS_INVISIBLE
-#define PASSES    (FAULT_IS_INVISIBLE | FAULT_PASSES)
-
-static const struct fault_row table[] = {
+const struct fault_row fault_rows[] = {
     ROW(OPENING, socket, EMFILE, 0, LISTEN | CONNECT, "the process has no descriptor left"),
     ROW(OPENING, socket, ENFILE, 0, LISTEN | CONNECT, "the system has no descriptor left"),
     ROW(OPENING, socket, ENOBUFS, 0, LISTEN | CONNECT, "no memory for the socket"),
@@ -336,22 +308,13 @@ static const struct fault_row table[] = {
     ROW(PATHS, fchmodat, EIO, 0, LISTEN, "a disk that is broken"),
 };
 
-const struct fault_row *fault_table(size_t *count_out)
-{
-    *count_out = sizeof table / sizeof table[0];
-    return table;
-}
+const size_t fault_row_count = sizeof fault_rows / sizeof fault_rows[0];
 
 #define FUNCTION_NAME(name) #name,
-static const char *const function_names[] = {FAULT_FUNCTIONS(FUNCTION_NAME)};
+const char *const fault_function_names[] = {FAULT_FUNCTIONS(FUNCTION_NAME)};
 #undef FUNCTION_NAME
 
 static_assert(FAULT_FUNCTION_COUNT <= FAULT_FUNCTIONS_MAX, "all functions have a place");
-
-const char *fault_function_name(fault_function function)
-{
-    return function_names[function];
-}
 
 bool fault_function_is_of(fault_function function, const char *poller)
 {

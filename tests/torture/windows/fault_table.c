@@ -3,7 +3,7 @@
 // mistakes can bring about (WSAEFAULT, WSAENOTSOCK, WSANOTINITIALISED, invalid handles), since TF_ASSERT is
 // for those, with the exception of the poller's own wait: there somebody else in the process may have
 // closed the port. Unix sockets are not here: see infallible.txt.
-#include "torture/fault_table.h"
+#include "torture/fault_rows.h"
 
 #include <assert.h>
 #include <winsock2.h>
@@ -17,38 +17,10 @@
 #define STATUS_OF_INVALID_DEVICE_REQUEST ((int)0xC0000010)
 #define STATUS_OF_ACCESS_DENIED          ((int)0xC0000022)
 
-// A set of statuses, as the table needs it: a constant.
-#define BIT(status)  (UINT64_C(1) << (status))
-#define LISTEN       (BIT(TOFU_LISTEN_FAILED) | BIT(TOFU_INVALID_ADDRESS))
-#define CONNECT      (BIT(TOFU_CONNECT_FAILED) | LISTEN)
-#define ACCEPT       BIT(TOFU_ACCEPT_FAILED)
-#define OPTION       (BIT(TOFU_SETSOCKOPT_FAILED) | LISTEN)
-#define RECEIVE      BIT(TOFU_RECV_FAILED)
-#define SEND         BIT(TOFU_SEND_FAILED)
-#define NOTIFICATION BIT(TOFU_NOTIFICATION_FAILED)
-#define MEMORY       BIT(TOFU_ALLOCATION_FAILED)
-#define NAME         BIT(TOFU_INVALID_ADDRESS)
-#define BREAK        UINT64_C(0)
-
-#define ROW(area, function, error, flags, statuses, why)                                           \
-    {                                                                                              \
-        AREA_##area, FAULT_##function, FAULT_INSTEAD, (error), (flags), (statuses), (why)          \
-    }
-#define ROW_AFTER(area, function, error, flags, statuses, why)                                     \
-    {                                                                                              \
-        AREA_##area, FAULT_##function, FAULT_AFTER, (error), (flags), (statuses), (why)            \
-    }
-#define ROW_VALUE(area, function, error, flags, statuses, why)                                     \
-    {                                                                                              \
-        AREA_##area, FAULT_##function, FAULT_VALUE, (error), (flags), (statuses), (why)            \
-    }
-
-#define INVISIBLE FAULT_IS_INVISIBLE
-#define PASSES    (FAULT_IS_INVISIBLE | FAULT_PASSES)
 // The packets that say what the kernel is done with cannot be taken any more.
 #define KILLS (FAULT_KILLS_ENGINE | FAULT_KEEPS_MEMORY)
 
-static const struct fault_row table[] = {
+const struct fault_row fault_rows[] = {
     ROW(OPENING, WSASocketW, WSAENOBUFS, 0, LISTEN | CONNECT, "no memory for the socket"),
     ROW(OPENING, WSASocketW, WSAEMFILE, 0, LISTEN | CONNECT, "no more sockets"),
     ROW(OPENING, WSASocketW, WSAENETDOWN, 0, LISTEN | CONNECT, "the network has failed"),
@@ -269,22 +241,13 @@ static const struct fault_row table[] = {
     ROW(THREADS, GetAddrInfoW, WSA_NOT_ENOUGH_MEMORY, 0, NAME, "no memory"),
 };
 
-const struct fault_row *fault_table(size_t *count_out)
-{
-    *count_out = sizeof table / sizeof table[0];
-    return table;
-}
+const size_t fault_row_count = sizeof fault_rows / sizeof fault_rows[0];
 
 #define FUNCTION_NAME(name) #name,
-static const char *const function_names[] = {FAULT_FUNCTIONS(FUNCTION_NAME)};
+const char *const fault_function_names[] = {FAULT_FUNCTIONS(FUNCTION_NAME)};
 #undef FUNCTION_NAME
 
 static_assert(FAULT_FUNCTION_COUNT <= FAULT_FUNCTIONS_MAX, "all functions have a place");
-
-const char *fault_function_name(fault_function function)
-{
-    return function_names[function];
-}
 
 // There is one poller.
 bool fault_function_is_of(fault_function function, const char *poller)
