@@ -50,9 +50,12 @@ function(nt_mutant name file)
     target_link_libraries(nt_mutant_${name} PRIVATE PkgConfig::CMOCKA)
     target_link_options(nt_mutant_${name} PRIVATE LINKER:--wrap=tf_nt_open)
     add_test(NAME nt_finds_${name} COMMAND nt_mutant_${name})
-    # What a case leaves behind when it fails makes an error of it.
-    set_tests_properties(
-      nt_finds_${name} PROPERTIES PASS_REGULAR_EXPRESSION "(FAILED|ERROR) +. ${case}\n")
+    # What a case leaves behind when it fails makes an error of it; and a sanitizer's word is the last.
+    set(in_words "(FAILED|ERROR) +. ${case}\n")
+    set(by_asan "RUN +. ${case}\n[ =0-9\n]*ERROR: AddressSanitizer")
+    set(by_ubsan "RUN +. ${case}\n[^\n]*: runtime error:")
+    set_tests_properties(nt_finds_${name} PROPERTIES PASS_REGULAR_EXPRESSION
+                                                     "${in_words};${by_asan};${by_ubsan}")
   else()
     target_link_libraries(nt_mutant_${name} PRIVATE nt_schedule nt_schedule_main)
     add_test(NAME nt_finds_${name} COMMAND nt_mutant_${name} --count 20000 --must-fail)
@@ -104,6 +107,51 @@ nt_mutant(
   afd_op.c
   "op->generation++;"
   "")
+nt_mutant(
+  a_zombie_of_any_socket_taken_back
+  poller_afd.c
+  "op->is_zombie && op->base == base ? op : NULL"
+  "op->is_zombie ? op : NULL"
+  CASE
+  poller_nt_life_test
+  a_zombie_of_another_socket_is_not_taken_back)
+nt_mutant(
+  a_table_that_forgets_a_slab_when_it_grows
+  afd_blocks.c
+  "memcpy(slabs, blocks->slabs, blocks->slab_count * sizeof(*slabs));"
+  "memcpy(slabs, blocks->slabs, (blocks->slab_count - 1) * sizeof(*slabs));"
+  CASE
+  poller_nt_life_test
+  blocks_stay_where_they_are_when_the_table_grows)
+nt_mutant(
+  slabs_that_move_when_the_table_grows
+  afd_blocks.c
+  "    tf_free(blocks->allocator, blocks->slabs, blocks->slab_capacity * sizeof(*slabs));
+    blocks->slabs = slabs;"
+  "    for (uint32_t i = 0; i < blocks->slab_count; i++) {
+        struct tf_afd_slab *moved = tf_alloc_zeroed(blocks->allocator, sizeof *moved);
+        *moved = *slabs[i];
+        tf_list_init(&moved->blocks[0].link);
+        tf_free(blocks->allocator, slabs[i], sizeof *slabs[i]);
+        slabs[i] = moved;
+    }
+    tf_free(blocks->allocator, blocks->slabs, blocks->slab_capacity * sizeof(*slabs));
+    blocks->slabs = slabs;"
+  CASE
+  poller_nt_life_test
+  blocks_stay_where_they_are_when_the_table_grows)
+nt_mutant(
+  a_table_that_grows_without_its_memory
+  afd_blocks.c
+  "    if (slabs == NULL) {
+        return false;
+    }"
+  "    if (slabs == NULL) {
+        return true;
+    }"
+  CASE
+  poller_nt_life_test
+  the_table_grows_under_requests_that_are_armed)
 
 # Cancelling.
 nt_mutant(
@@ -145,6 +193,19 @@ nt_mutant(
     }
 ")
 
+nt_mutant(
+  a_cancel_for_every_change
+  afd_op.c
+  "if ((target & ~op->armed) != 0) {"
+  "if (target != op->armed) {"
+  CASE
+  poller_nt_life_test
+  only_a_wider_interest_cancels_and_only_once)
+nt_mutant(
+  a_cancel_for_less
+  afd_op.c
+  "if ((target & ~op->armed) != 0) {"
+  "if (target != op->armed) {")
 
 # One request per socket.
 nt_mutant(
@@ -199,6 +260,38 @@ nt_mutant(
   afd_op.c
   "op->reset_told = was_reset_told || (events & TF_AFD_ABORT) != 0;"
   "op->reset_told = was_reset_told;")
+nt_mutant(
+  a_reset_that_an_earlier_socket_was_told
+  afd_op.c
+  "    op->is_refused = false;
+    op->reset_told = false;
+"
+  "    op->is_refused = false;
+"
+  CASE
+  poller_nt_life_test
+  who_takes_over_a_block_hears_of_its_own_reset)
+nt_mutant(
+  a_reset_that_an_earlier_watch_was_told
+  afd_op.c
+  "    op->is_zombie = false;
+    op->watch = watch;
+    op->reset_told = false;
+"
+  "    op->is_zombie = false;
+    op->watch = watch;
+"
+  CASE
+  poller_nt_life_test
+  who_takes_back_a_request_hears_of_the_reset_anew)
+nt_mutant(
+  a_handle_closed_by_others_without_a_word
+  afd_op.c
+  "(events & (TF_AFD_ABORT | TF_AFD_LOCAL_CLOSE)) != 0"
+  "(events & TF_AFD_ABORT) != 0"
+  CASE
+  poller_nt_life_test
+  a_socket_that_somebody_else_closed_is_told)
 nt_mutant(
   an_end_that_stays_told
   afd_op.c

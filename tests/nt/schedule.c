@@ -55,6 +55,7 @@ static struct {
     bool is_endless;        ///< this wait has no timeout
     uint64_t allocated_bytes;
     uint32_t allocation_count;
+    uint64_t excuses;    ///< for a cancel: what was forgotten, and interests that became wider
     uint32_t idle_count; ///< calls of nt_world_idle() in this wait
     uint32_t call_count; ///< calls of the kernel in this wait
     bool is_open;
@@ -185,6 +186,7 @@ static void declare(struct place *place, uint8_t interest)
     if (place->has_failed) {
         nt_world_fail("an interest was taken in a socket that is not watched any longer");
     }
+    application.excuses += (interest & ~before.interest) != 0 ? 1 : 0;
     if ((interest & ~before.interest & TF_POLL_READ) != 0) {
         place->reported &= (uint8_t)~TF_POLL_READ;
     }
@@ -203,6 +205,7 @@ static void forget(struct place *place)
 {
     ops()->forget(&application.poller, &place->watch);
     application.totals->forgets++;
+    application.excuses++;
     place->resets = 0;
     place->reset_told = false;
     place->has_failed = false;
@@ -470,6 +473,9 @@ static void finish(struct schedule_totals *totals)
     ops()->close(&application.poller);
     if (application.poller.detail[0] != '\0') {
         nt_world_fail("closing says: %s", application.poller.detail);
+    }
+    if (nt_kernel_counts()->cancels > application.excuses) {
+        nt_world_fail("requests are cancelled for nothing");
     }
     while (models_close_duplicate()) {
         // The poller is gone, and whoever inherited a socket closes it at last.

@@ -49,8 +49,9 @@ void tf_afd_op_begin(struct tf_afd_op *op, struct tf_watch *watch, tf_nt_handle 
 void tf_afd_op_revive(struct tf_afd_op *op, struct tf_watch *watch);
 
 /// Makes the kernel match the watch's interest, as far as that can be done now; what has to wait for a
-/// packet is done by the next call after it. Returns NT's refusal, after which the block is idle, or
-/// TF_NT_SUCCESS.
+/// packet is done by the next call after it. Cancels only for more than was asked for, so there are never
+/// more cancels than interests that became wider and sockets that were forgotten. Returns NT's refusal,
+/// after which the block is idle, or TF_NT_SUCCESS.
 tf_nt_status tf_afd_op_reconcile(struct tf_afd_op *op, const struct tf_nt *nt);
 
 /// Takes the packet: the block is ours again. Gives what is ready for the watch's present interest, which
