@@ -5,56 +5,19 @@
 
 #include <tofu/tofu.h>
 
-#include "contract/contract_link.h"
-#include "contract/failing_calls.h"
+#include "contract/failing_fixture.h"
 #include "os/event.h"
 #include "os/park.h"
 #include "os/resolver.h"
 #include "os/thread.h"
-
-struct fixture {
-    struct contract_link link;
-    tf_socket client;
-    tf_socket server;
-};
+#include "unit/expect.h"
 
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    memset(&fixture, 0, sizeof fixture);
-    (void)plan_end();
-    contract_open(&fixture.link, TOFU_TCP);
-    contract_pair(&fixture.link, &fixture.client, &fixture.server);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    (void)plan_end();
-    contract_shut(&fixture->link);
-    return 0;
+    return failing_set_up(state, TOFU_TCP);
 }
 
 // Accepting.
-
-// A client that is waiting to be accepted.
-static tf_socket waiting_client(struct fixture *fixture)
-{
-    enum tf_connect result = TF_CONNECT_FAILED;
-    tf_socket client = contract_connect_start(&fixture->link, &result);
-    contract_connect_end(&fixture->link, client, result);
-    contract_await(&fixture->link, fixture->link.listener.socket, TF_POLL_READ);
-    return client;
-}
-
-static void expect_end(struct fixture *fixture, tf_socket client)
-{
-    int error = 0;
-    enum tf_io outcome = contract_await_outcome(&fixture->link, client, &error);
-    assert_true(outcome == TF_IO_FAILED || outcome == TF_IO_END);
-}
 
 static void connections_that_ended_while_they_waited_are_skipped(void **state)
 {
@@ -65,55 +28,21 @@ static void connections_that_ended_while_they_waited_are_skipped(void **state)
         WSAENETRESET,
         WSAEHOSTUNREACH,
         WSAENETUNREACH};
-    struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        tf_socket server = TF_SOCKET_NONE;
-        int error = 0;
-        (void)waiting_client(fixture);
-        plan_failure("accept", errors[i], 0, 5);
-
-        enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-        assert_int_equal(plan_end(), 5);
-        assert_int_equal(result, TF_IO_DONE);
-        contract_adopt(&fixture->link, server);
+        expect_skipped(*state, "accept", errors[i]);
     }
 }
 
-// "Would block" would be a lie, and without a bound the I/O thread would be lost.
 static void a_listener_that_only_skips_is_to_rest(void **state)
 {
-    struct fixture *fixture = *state;
-    tf_socket server = TF_SOCKET_NONE;
-    int error = 0;
-    plan_failure("accept", WSAECONNRESET, 0, FOR_EVER);
-
-    enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-    assert_in_range(plan_end(), 2, 1000);
-    assert_int_equal(result, TF_IO_EXHAUSTED);
-    assert_int_equal(error, WSAECONNRESET);
-    assert_int_equal(server, TF_SOCKET_NONE);
+    expect_rest(*state, "accept", WSAECONNRESET);
 }
 
 static void without_sockets_or_memory_in_the_system_one_peer_is_turned_away(void **state)
 {
     static const int errors[] = {WSAEMFILE, WSAENOBUFS, WSA_NOT_ENOUGH_MEMORY};
-    struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        tf_socket server = TF_SOCKET_NONE;
-        int error = 0;
-        tf_socket client = waiting_client(fixture);
-        plan_failure("accept", errors[i], 0, 1);
-
-        enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(result, TF_IO_EXHAUSTED);
-        assert_int_equal(error, errors[i]);
-        expect_end(fixture, client);
-        assert_int_equal(
-            tf_listener_accept(&fixture->link.listener, &server, &error), TF_IO_WOULD_BLOCK);
+        expect_turned_away(*state, "accept", errors[i]);
     }
 }
 
@@ -140,48 +69,19 @@ static void a_lost_reserve_is_taken_again_when_there_is_one(void **state)
 
 static void a_listener_that_is_broken_says_so(void **state)
 {
-    struct fixture *fixture = *state;
-    tf_socket server = TF_SOCKET_NONE;
-    int error = 0;
-    plan_failure("accept", WSAEINVAL, 0, 1);
-
-    enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-    assert_int_equal(plan_end(), 1);
-    assert_int_equal(result, TF_IO_FAILED);
-    assert_int_equal(error, WSAEINVAL);
+    expect_broken(*state, "accept", WSAEINVAL);
 }
 
 // One that a child would inherit, that would block, or that would save its small messages up, is none of ours.
 static void a_connection_that_cannot_be_as_ours_are_is_turned_away_alone(void **state)
 {
     static const char *const calls[] = {"SetHandleInformation", "ioctlsocket", "setsockopt"};
-    struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        tf_socket server = TF_SOCKET_NONE;
-        int error = 0;
-        tf_socket first = waiting_client(fixture);
-        tf_socket second = waiting_client(fixture);
-        plan_failure(calls[i], WSAENOBUFS, 0, 1);
-
-        enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(result, TF_IO_DONE);
-        contract_adopt(&fixture->link, server);
-        expect_end(fixture, first);
-        contract_send_text(&fixture->link, second, "served");
-        contract_expect_text(&fixture->link, server, "served");
+        expect_turned_away_alone(*state, calls[i], WSAENOBUFS);
     }
 }
 
 // Connecting, receiving, sending.
-
-struct connect_failure {
-    const char *call;
-    int error;
-    enum tofu_status status;
-};
 
 static void a_connect_that_fails_says_how_and_leaves_nothing_open(void **state)
 {
@@ -196,24 +96,8 @@ static void a_connect_that_fails_says_how_and_leaves_nothing_open(void **state)
         {"connect", WSAEINVAL, TOFU_INVALID_ADDRESS},
         {"getsockopt", WSAENOBUFS, TOFU_CONNECT_FAILED},
     };
-    struct fixture *fixture = *state;
-    struct tf_endpoint endpoint;
-    assert_true(tf_endpoint_from_address(&fixture->link.listener.address, &endpoint));
-    size_t before = machine_descriptor_count();
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
-        tf_socket client = TF_SOCKET_NONE;
-        enum tofu_status status = TOFU_OK;
-        int error = 0;
-        plan_failure(failures[i].call, failures[i].error, 0, 1);
-
-        enum tf_connect result = tf_socket_connect(&endpoint, &client, &status, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(result, TF_CONNECT_FAILED);
-        assert_int_equal(status, failures[i].status);
-        assert_int_equal(error, failures[i].error);
-        assert_int_equal(client, TF_SOCKET_NONE);
-        assert_int_equal(machine_descriptor_count(), before);
+        expect_no_connection(*state, &failures[i]);
     }
 }
 
@@ -232,17 +116,7 @@ static void a_connect_does_without_what_makes_a_refusal_final(void **state)
 
 static void a_finish_that_cannot_be_asked_is_a_failure(void **state)
 {
-    struct fixture *fixture = *state;
-    enum tofu_status status = TOFU_OK;
-    int error = 0;
-    plan_failure("getsockopt", WSAENOBUFS, 0, 1);
-
-    enum tf_connect result = tf_socket_connect_finish(fixture->client, &status, &error);
-
-    assert_int_equal(plan_end(), 1);
-    assert_int_equal(result, TF_CONNECT_FAILED);
-    assert_int_equal(status, TOFU_CONNECT_FAILED);
-    assert_int_equal(error, WSAENOBUFS);
+    expect_no_finish(*state, "getsockopt", WSAENOBUFS);
 }
 
 static void errors_of_reading_and_writing_come_through_as_they_are(void **state)
@@ -279,91 +153,32 @@ static void errors_of_reading_and_writing_come_through_as_they_are(void **state)
 
 // Listening.
 
-// Lets the n-th call of each kind fail, until none fails any more; returns how many failures there were.
-static uint32_t fail_listening_everywhere(const struct tofu_address *address, const char *call)
-{
-    uint32_t failure_count = 0;
-    size_t before = machine_descriptor_count();
-    for (;;) {
-        struct tf_listener listener;
-        int error = 0;
-        plan_failure(call, WSAEACCES, failure_count, 1);
-        enum tofu_status status = tf_listener_open(&listener, address, CONTRACT_MODE, &error);
-        if (plan_end() == 0) {
-            assert_int_equal(status, TOFU_OK);
-            tf_listener_close(&listener);
-            assert_int_equal(machine_descriptor_count(), before);
-            return failure_count;
-        }
-        assert_int_equal(status, TOFU_LISTEN_FAILED);
-        assert_int_equal(error, WSAEACCES);
-        assert_int_equal(machine_descriptor_count(), before);
-        failure_count++;
-        assert_true(failure_count < 100);
-    }
-}
-
 static void a_tcp_listener_that_fails_anywhere_leaves_nothing_open(void **state)
 {
     struct fixture *fixture = *state;
     struct tofu_address address = contract_address(&fixture->link, "other");
-    assert_int_equal(fail_listening_everywhere(&address, "WSASocketW"), 2);
-    assert_int_equal(fail_listening_everywhere(&address, "ioctlsocket"), 2);
-    assert_int_equal(fail_listening_everywhere(&address, "setsockopt"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "bind"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "listen"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "getsockname"), 1);
-}
-
-// Says, and prints, whether this system lacks IPv6.
-static bool has_version_6(void)
-{
-    struct tofu_address address = {.transport = TOFU_TCP, .host = "::1"};
-    struct tf_listener listener;
-    int error = 0;
-    if (tf_listener_open(&listener, &address, CONTRACT_MODE, &error) == TOFU_OK) {
-        tf_listener_close(&listener);
-        return true;
-    }
-    print_message("skipped: this system has no IPv6\n");
-    return false;
+    assert_int_equal(fail_listening_everywhere(&address, "WSASocketW", WSAEACCES), 2);
+    assert_int_equal(fail_listening_everywhere(&address, "ioctlsocket", WSAEACCES), 2);
+    assert_int_equal(fail_listening_everywhere(&address, "setsockopt", WSAEACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "bind", WSAEACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "listen", WSAEACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "getsockname", WSAEACCES), 1);
 }
 
 // Four ways in which systems say that they have no IPv6. The reserve takes the first socket.
 static void all_interfaces_are_those_of_version_4_where_there_is_no_other(void **state)
 {
-    static const struct {
-        const char *call;
-        int error;
-        uint32_t skip_count;
-    } failures[] = {
+    static const struct version_6_failure failures[] = {
         {"WSASocketW", WSAEAFNOSUPPORT, 1},
         {"setsockopt", WSAENOPROTOOPT, 1},
         {"setsockopt", WSAEINVAL, 1},
         {"bind", WSAEADDRNOTAVAIL, 0},
     };
-    struct fixture *fixture = *state;
     if (!has_version_6()) {
-        skip();
+        skip_because("this system has no IPv6");
     }
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
-        struct tofu_address address = {.transport = TOFU_TCP};
-        struct tf_listener listener;
-        int error = 0;
-        plan_failure(failures[i].call, failures[i].error, failures[i].skip_count, 1);
-
-        enum tofu_status status = tf_listener_open(&listener, &address, CONTRACT_MODE, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(status, TOFU_OK);
-        assert_string_equal(listener.address.host, "");
-        tf_listener_close(&fixture->link.listener);
-        fixture->link.listener = listener;
-        (void)snprintf(
-            fixture->link.listener.address.host,
-            sizeof fixture->link.listener.address.host,
-            "127.0.0.1");
-        contract_pair(&fixture->link, &fixture->client, &fixture->server);
+        expect_version_4_for_all_interfaces(*state, &failures[i]);
     }
 }
 
@@ -492,7 +307,7 @@ static void a_resolver_that_fails_has_the_systems_words(void **state)
     }
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, failing_tear_down)
 
 int main(void)
 {

@@ -5,55 +5,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "contract/contract_link.h"
-#include "contract/failing_calls.h"
-
-struct fixture {
-    struct contract_link link;
-    tf_socket client;
-    tf_socket server;
-};
-
-static int set_up(void **state, enum tofu_transport transport)
-{
-    static struct fixture fixture;
-    memset(&fixture, 0, sizeof fixture);
-    (void)plan_end();
-    contract_open(&fixture.link, transport);
-    contract_pair(&fixture.link, &fixture.client, &fixture.server);
-    *state = &fixture;
-    return 0;
-}
+#include "contract/failing_fixture.h"
+#include "unit/expect.h"
 
 static int set_up_tcp(void **state)
 {
-    return set_up(state, TOFU_TCP);
+    return failing_set_up(state, TOFU_TCP);
 }
 
 static int set_up_uds(void **state)
 {
-    return set_up(state, TOFU_UDS);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    (void)plan_end();
-    contract_shut(&fixture->link);
-    return 0;
+    return failing_set_up(state, TOFU_UDS);
 }
 
 // Accepting.
-
-// A client that is waiting to be accepted.
-static tf_socket waiting_client(struct fixture *fixture)
-{
-    enum tf_connect result = TF_CONNECT_FAILED;
-    tf_socket client = contract_connect_start(&fixture->link, &result);
-    contract_connect_end(&fixture->link, client, result);
-    contract_await(&fixture->link, fixture->link.listener.socket, TF_POLL_READ);
-    return client;
-}
 
 static void connections_that_ended_while_they_waited_are_skipped(void **state)
 {
@@ -69,101 +34,35 @@ static void connections_that_ended_while_they_waited_are_skipped(void **state)
         ENOPROTOOPT,
         EOPNOTSUPP,
         ETIMEDOUT};
-    struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        tf_socket server = TF_SOCKET_NONE;
-        int error = 0;
-        (void)waiting_client(fixture);
-        plan_failure("accept4", errors[i], 0, 5);
-
-        enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-        assert_int_equal(plan_end(), 5);
-        assert_int_equal(result, TF_IO_DONE);
-        contract_adopt(&fixture->link, server);
+        expect_skipped(*state, "accept4", errors[i]);
     }
 }
 
-// "Would block" would be a lie, and without a bound the I/O thread would be lost.
 static void a_listener_that_only_skips_is_to_rest(void **state)
 {
-    struct fixture *fixture = *state;
-    tf_socket server = TF_SOCKET_NONE;
-    int error = 0;
-    plan_failure("accept4", ECONNABORTED, 0, FOR_EVER);
-
-    enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-    assert_in_range(plan_end(), 2, 1000);
-    assert_int_equal(result, TF_IO_EXHAUSTED);
-    assert_int_equal(error, ECONNABORTED);
-    assert_int_equal(server, TF_SOCKET_NONE);
+    expect_rest(*state, "accept4", ECONNABORTED);
 }
 
 static void without_memory_or_files_in_the_system_one_peer_is_turned_away(void **state)
 {
     static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
-    struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        tf_socket server = TF_SOCKET_NONE;
-        int error = 0;
-        int client_error = 0;
-        tf_socket client = waiting_client(fixture);
-        plan_failure("accept4", errors[i], 0, 1);
-
-        enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(result, TF_IO_EXHAUSTED);
-        assert_int_equal(error, errors[i]);
-        enum tf_io outcome = contract_await_outcome(&fixture->link, client, &client_error);
-        assert_true(outcome == TF_IO_FAILED || outcome == TF_IO_END);
-        assert_int_equal(
-            tf_listener_accept(&fixture->link.listener, &server, &error), TF_IO_WOULD_BLOCK);
+        expect_turned_away(*state, "accept4", errors[i]);
     }
 }
 
 static void a_listener_that_is_broken_says_so(void **state)
 {
-    struct fixture *fixture = *state;
-    tf_socket server = TF_SOCKET_NONE;
-    int error = 0;
-    plan_failure("accept4", EINVAL, 0, 1);
-
-    enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-    assert_int_equal(plan_end(), 1);
-    assert_int_equal(result, TF_IO_FAILED);
-    assert_int_equal(error, EINVAL);
+    expect_broken(*state, "accept4", EINVAL);
 }
 
 static void a_connection_that_cannot_have_our_options_is_turned_away_alone(void **state)
 {
-    struct fixture *fixture = *state;
-    tf_socket server = TF_SOCKET_NONE;
-    int error = 0;
-    tf_socket first = waiting_client(fixture);
-    tf_socket second = waiting_client(fixture);
-    plan_failure("setsockopt", ENOBUFS, 0, 1);
-
-    enum tf_io result = tf_listener_accept(&fixture->link.listener, &server, &error);
-
-    assert_int_equal(plan_end(), 1);
-    assert_int_equal(result, TF_IO_DONE);
-    contract_adopt(&fixture->link, server);
-    enum tf_io outcome = contract_await_outcome(&fixture->link, first, &error);
-    assert_true(outcome == TF_IO_FAILED || outcome == TF_IO_END);
-    contract_send_text(&fixture->link, second, "served");
-    contract_expect_text(&fixture->link, server, "served");
+    expect_turned_away_alone(*state, "setsockopt", ENOBUFS);
 }
 
 // Connecting.
-
-struct connect_failure {
-    const char *call;
-    int error;
-    enum tofu_status status;
-};
 
 static void a_connect_that_fails_says_how_and_leaves_nothing_open(void **state)
 {
@@ -176,24 +75,8 @@ static void a_connect_that_fails_says_how_and_leaves_nothing_open(void **state)
         {"connect", ETIMEDOUT, TOFU_CONNECT_FAILED},
         {"connect", EINVAL, TOFU_INVALID_ADDRESS},
     };
-    struct fixture *fixture = *state;
-    struct tf_endpoint endpoint;
-    assert_true(tf_endpoint_from_address(&fixture->link.listener.address, &endpoint));
-    uint32_t before = open_descriptors();
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
-        tf_socket client = TF_SOCKET_NONE;
-        enum tofu_status status = TOFU_OK;
-        int error = 0;
-        plan_failure(failures[i].call, failures[i].error, 0, 1);
-
-        enum tf_connect result = tf_socket_connect(&endpoint, &client, &status, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(result, TF_CONNECT_FAILED);
-        assert_int_equal(status, failures[i].status);
-        assert_int_equal(error, failures[i].error);
-        assert_int_equal(client, TF_SOCKET_NONE);
-        assert_int_equal(open_descriptors(), before);
+        expect_no_connection(*state, &failures[i]);
     }
 }
 
@@ -223,17 +106,7 @@ static void an_interrupted_connect_is_under_way(void **state)
 
 static void a_finish_that_cannot_be_asked_is_a_failure(void **state)
 {
-    struct fixture *fixture = *state;
-    enum tofu_status status = TOFU_OK;
-    int error = 0;
-    plan_failure("getsockopt", ENOBUFS, 0, 1);
-
-    enum tf_connect result = tf_socket_connect_finish(fixture->client, &status, &error);
-
-    assert_int_equal(plan_end(), 1);
-    assert_int_equal(result, TF_CONNECT_FAILED);
-    assert_int_equal(status, TOFU_CONNECT_FAILED);
-    assert_int_equal(error, ENOBUFS);
+    expect_no_finish(*state, "getsockopt", ENOBUFS);
 }
 
 static void interrupted_reads_and_writes_are_made_again(void **state)
@@ -250,59 +123,20 @@ static void interrupted_reads_and_writes_are_made_again(void **state)
 
 // Listening.
 
-// Says, and prints, whether this system lacks IPv6.
-static bool has_version_6(void)
-{
-    struct tofu_address address = {.transport = TOFU_TCP, .host = "::1"};
-    struct tf_listener listener;
-    int error = 0;
-    if (tf_listener_open(&listener, &address, CONTRACT_MODE, &error) == TOFU_OK) {
-        tf_listener_close(&listener);
-        return true;
-    }
-    print_message("skipped in part: this system has no IPv6\n");
-    return false;
-}
-
-// Lets the n-th call of each kind fail, until none fails any more; returns how many failures there were.
-static uint32_t fail_listening_everywhere(const struct tofu_address *address, const char *call)
-{
-    uint32_t failure_count = 0;
-    uint32_t before = open_descriptors();
-    for (;;) {
-        struct tf_listener listener;
-        int error = 0;
-        plan_failure(call, EACCES, failure_count, 1);
-        enum tofu_status status = tf_listener_open(&listener, address, CONTRACT_MODE, &error);
-        if (plan_end() == 0) {
-            assert_int_equal(status, TOFU_OK);
-            tf_listener_close(&listener);
-            assert_int_equal(open_descriptors(), before);
-            return failure_count;
-        }
-        assert_int_equal(status, TOFU_LISTEN_FAILED);
-        assert_int_equal(error, EACCES);
-        assert_int_equal(open_descriptors(), before);
-        if (address->transport == TOFU_UDS) {
-            assert_int_equal(access(address->path, F_OK), -1);
-        }
-        failure_count++;
-        assert_true(failure_count < 100);
-    }
-}
-
 static void a_tcp_listener_that_fails_anywhere_leaves_nothing_open(void **state)
 {
     struct fixture *fixture = *state;
     struct tofu_address address = contract_address(&fixture->link, "other");
-    assert_int_equal(fail_listening_everywhere(&address, "socket"), 2);
-    assert_int_equal(fail_listening_everywhere(&address, "setsockopt"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "bind"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "listen"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "getsockname"), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "socket", EACCES), 2);
+    assert_int_equal(fail_listening_everywhere(&address, "setsockopt", EACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "bind", EACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "listen", EACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "getsockname", EACCES), 1);
     if (has_version_6()) {
         (void)snprintf(address.host, sizeof address.host, "::1");
-        assert_int_equal(fail_listening_everywhere(&address, "setsockopt"), 2);
+        assert_int_equal(fail_listening_everywhere(&address, "setsockopt", EACCES), 2);
+    } else {
+        print_message("skipped in part: this system has no IPv6\n");
     }
 }
 
@@ -310,7 +144,7 @@ static void a_unix_listener_that_fails_anywhere_leaves_nothing_open_and_no_path(
 {
     struct fixture *fixture = *state;
     struct tofu_address address = contract_address(&fixture->link, "other");
-    assert_int_equal(fail_listening_everywhere(&address, "socket"), 2);
+    assert_int_equal(fail_listening_everywhere(&address, "socket", EACCES), 2);
     plan_failure("flock", EACCES, 0, 1);
     uint32_t before = open_descriptors();
     struct tf_listener listener;
@@ -320,9 +154,9 @@ static void a_unix_listener_that_fails_anywhere_leaves_nothing_open_and_no_path(
     assert_int_equal(status, TOFU_LISTEN_FAILED);
     assert_int_equal(error, EACCES);
     assert_int_equal(open_descriptors(), before);
-    assert_int_equal(fail_listening_everywhere(&address, "fstat"), 2);
-    assert_int_equal(fail_listening_everywhere(&address, "bind"), 1);
-    assert_int_equal(fail_listening_everywhere(&address, "listen"), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "fstat", EACCES), 2);
+    assert_int_equal(fail_listening_everywhere(&address, "bind", EACCES), 1);
+    assert_int_equal(fail_listening_everywhere(&address, "listen", EACCES), 1);
 }
 
 static void a_path_whose_permissions_cannot_be_set_is_not_listened_on(void **state)
@@ -372,42 +206,22 @@ static void a_lock_file_that_vanishes_is_opened_again_but_not_for_ever(void **st
 // Four ways in which systems say that they have no IPv6. The reserve takes the first socket.
 static void all_interfaces_are_those_of_version_4_where_there_is_no_other(void **state)
 {
-    static const struct connect_failure failures[] = {
-        {"socket", EAFNOSUPPORT, TOFU_OK},
-        {"setsockopt", ENOPROTOOPT, TOFU_OK},
-        {"setsockopt", EINVAL, TOFU_OK},
-        {"bind", EADDRNOTAVAIL, TOFU_OK},
+    static const struct version_6_failure failures[] = {
+        {"socket", EAFNOSUPPORT, 1},
+        {"setsockopt", ENOPROTOOPT, 1},
+        {"setsockopt", EINVAL, 1},
+        {"bind", EADDRNOTAVAIL, 0},
     };
-    struct fixture *fixture = *state;
     if (!has_version_6()) {
-        skip();
+        skip_because("this system has no IPv6");
     }
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
-        struct tofu_address address = {.transport = TOFU_TCP};
-        struct tf_listener listener;
-        int error = 0;
-        plan_failure(
-            failures[i].call, failures[i].error, strcmp(failures[i].call, "bind") == 0 ? 0 : 1, 1);
-
-        enum tofu_status status = tf_listener_open(&listener, &address, CONTRACT_MODE, &error);
-
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(status, TOFU_OK);
-        assert_string_equal(listener.address.host, "");
-        tf_listener_close(&fixture->link.listener);
-        fixture->link.listener = listener;
-        (void)snprintf(
-            fixture->link.listener.address.host,
-            sizeof fixture->link.listener.address.host,
-            "127.0.0.1");
-        tf_socket client = TF_SOCKET_NONE;
-        tf_socket server = TF_SOCKET_NONE;
-        contract_pair(&fixture->link, &client, &server);
+        expect_version_4_for_all_interfaces(*state, &failures[i]);
     }
 }
 
-#define TCP(function) cmocka_unit_test_setup_teardown(function, set_up_tcp, tear_down)
-#define UDS(function) cmocka_unit_test_setup_teardown(function, set_up_uds, tear_down)
+#define TCP(function) cmocka_unit_test_setup_teardown(function, set_up_tcp, failing_tear_down)
+#define UDS(function) cmocka_unit_test_setup_teardown(function, set_up_uds, failing_tear_down)
 
 int main(void)
 {
