@@ -55,6 +55,9 @@ enum tf_connect tf_socket_connect(
 enum tf_connect tf_socket_connect_finish(
     tf_socket socket, enum tofu_status *status_out, int *error_out);
 
+/// Room for a path of Windows from its root: a folder of at most 260 units, and a Unix path in it.
+#define TF_FULL_PATH_UNITS_MAX 368
+
 /// A listening socket and what must be removed with it.
 struct tf_listener {
     tf_socket socket;
@@ -62,7 +65,8 @@ struct tf_listener {
     uint64_t path_device;        ///< of the Unix path that is ours to remove
     uint64_t path_inode;         ///< 0: there is none
     intptr_t path_folder;        ///< POSIX: what that path starts from, see unix_path.h
-    intptr_t reserve;            ///< descriptor for when all others are in use; -1: none
+    uint16_t path_full[TF_FULL_PATH_UNITS_MAX]; ///< Windows: that path from its root, in UTF-16
+    intptr_t reserve; ///< descriptor for when all others are in use; -1: none
 };
 
 /// Opens a listening socket with the system's largest backlog. `mode`: permissions of a Unix path.

@@ -113,6 +113,28 @@ INTERPOSE(
      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine),
     (socket, code, in, in_size, out, out_size, written, overlapped, routine));
 INTERPOSE(
+    HANDLE,
+    WINAPI,
+    CreateFileW,
+    INVALID_HANDLE_VALUE,
+    imitation_CreateFileW,
+    (LPCWSTR path,
+     DWORD access,
+     DWORD share,
+     LPSECURITY_ATTRIBUTES security,
+     DWORD disposition,
+     DWORD flags,
+     HANDLE model),
+    (path, access, share, security, disposition, flags, model));
+INTERPOSE(
+    DWORD,
+    WINAPI,
+    GetFileAttributesW,
+    INVALID_FILE_ATTRIBUTES,
+    imitation_GetFileAttributesW,
+    (LPCWSTR path),
+    (path));
+INTERPOSE(
     BOOL,
     WINAPI,
     GetFileInformationByHandleEx,
@@ -226,3 +248,75 @@ INTERPOSE_ALONE(
     FALSE,
     (HANDLE handle, SECURITY_INFORMATION kind, PSECURITY_DESCRIPTOR descriptor),
     (handle, kind, descriptor));
+INTERPOSE_ALONE(
+    int,
+    WSAAPI,
+    select,
+    SOCKET_ERROR,
+    (int count, fd_set *read, fd_set *write, fd_set *failed, const PTIMEVAL timeout),
+    (count, read, write, failed, timeout));
+INTERPOSE_ALONE(
+    DWORD,
+    WINAPI,
+    GetFullPathNameW,
+    0,
+    (LPCWSTR path, DWORD room, LPWSTR full, LPWSTR *name),
+    (path, room, full, name));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    SetFileInformationByHandle,
+    FALSE,
+    (HANDLE file, FILE_INFO_BY_HANDLE_CLASS kind, LPVOID info, DWORD size),
+    (file, kind, info, size));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    OpenProcessToken,
+    FALSE,
+    (HANDLE process, DWORD access, PHANDLE token),
+    (process, access, token));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    GetTokenInformation,
+    FALSE,
+    (HANDLE token, TOKEN_INFORMATION_CLASS kind, LPVOID info, DWORD size, PDWORD needed),
+    (token, kind, info, size, needed));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    InitializeAcl,
+    FALSE,
+    (PACL list, DWORD size, DWORD version),
+    (list, size, version));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    AddAccessAllowedAce,
+    FALSE,
+    (PACL list, DWORD version, DWORD access, PSID user),
+    (list, version, access, user));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    InitializeSecurityDescriptor,
+    FALSE,
+    (PSECURITY_DESCRIPTOR descriptor, DWORD version),
+    (descriptor, version));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    SetSecurityDescriptorDacl,
+    FALSE,
+    (PSECURITY_DESCRIPTOR descriptor, WINBOOL has_list, PACL list, WINBOOL is_default),
+    (descriptor, has_list, list, is_default));
+INTERPOSE_ALONE(
+    BOOL,
+    WINAPI,
+    SetSecurityDescriptorControl,
+    FALSE,
+    (PSECURITY_DESCRIPTOR descriptor,
+     SECURITY_DESCRIPTOR_CONTROL mask,
+     SECURITY_DESCRIPTOR_CONTROL bits),
+    (descriptor, mask, bits));

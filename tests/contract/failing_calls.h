@@ -11,6 +11,9 @@
 /// Lets `call` succeed `skip_count` times and then fail `fail_count` times, with `error`.
 void plan_failure(const char *call, int error, uint32_t skip_count, uint32_t fail_count);
 
+/// Lets something happen just before the first call of the plan fails.
+void plan_action(void (*action)(void *context), void *context);
+
 /// Ends the plan, if there is one; returns how many calls it made fail.
 uint32_t plan_end(void);
 

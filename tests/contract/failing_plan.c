@@ -13,6 +13,8 @@ struct plan {
     uint32_t skip_count; ///< calls that still succeed
     uint32_t fail_count; ///< calls that then fail
     uint32_t failed_count;
+    void (*action)(void *context); ///< NULL: none, or it has happened
+    void *context;
 };
 
 static struct plan plan;
@@ -21,6 +23,12 @@ void plan_failure(const char *call, int error, uint32_t skip_count, uint32_t fai
 {
     plan = (struct plan){
         .call = call, .error = error, .skip_count = skip_count, .fail_count = fail_count};
+}
+
+void plan_action(void (*action)(void *context), void *context)
+{
+    plan.action = action;
+    plan.context = context;
 }
 
 uint32_t plan_end(void)
@@ -43,6 +51,11 @@ bool plan_strikes(const char *call, int *error_out)
         return false;
     }
     plan.failed_count++;
+    if (plan.action != NULL) {
+        void (*action)(void *context) = plan.action;
+        plan.action = NULL; // What it calls may be of the plan's kind.
+        action(plan.context);
+    }
     *error_out = plan.error;
     return true;
 }

@@ -27,6 +27,9 @@ extern __typeof__(&getsockname) __real___imp_getsockname;
 extern __typeof__(&getsockopt) __real___imp_getsockopt;
 extern __typeof__(&setsockopt) __real___imp_setsockopt;
 extern __typeof__(&closesocket) __real___imp_closesocket;
+extern __typeof__(&select) __real___imp_select;
+extern __typeof__(&CreateFileW) __real___imp_CreateFileW;
+extern __typeof__(&GetFileAttributesW) __real___imp_GetFileAttributesW;
 extern __typeof__(&GetFileInformationByHandle) __real___imp_GetFileInformationByHandle;
 extern __typeof__(&GetFileInformationByHandleEx) __real___imp_GetFileInformationByHandleEx;
 
@@ -46,6 +49,13 @@ struct imitated {
 static SRWLOCK lock = SRWLOCK_INIT;
 static struct imitated imitated[SOCKETS_MAX];
 static bool is_at_once;
+static size_t kept_socket_count;
+
+// Of one thread: that of the test.
+static struct {
+    wchar_t path[MAX_PATH];
+    uint32_t call_count;
+} going;
 
 void imitation_connect_at_once(bool is_now_at_once)
 {
@@ -140,7 +150,7 @@ static HANDLE file_open(const char *path, DWORD access, DWORD disposition)
         return INVALID_HANDLE_VALUE;
     }
     DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-    return CreateFileW(wide, access, share, NULL, disposition, 0, NULL);
+    return __real___imp_CreateFileW(wide, access, share, NULL, disposition, 0, NULL);
 }
 
 static bool file_write_port(HANDLE file, uint16_t port)
@@ -207,7 +217,7 @@ static int connection_await(SOCKET socket)
     FD_ZERO(&failed);
     FD_SET(socket, &made);
     FD_SET(socket, &failed);
-    (void)select(0, NULL, &made, &failed, NULL);
+    (void)__real___imp_select(0, NULL, &made, &failed, NULL);
     (void)__real___imp_getsockopt(socket, SOL_SOCKET, SO_ERROR, (char *)&error, &size);
     return error == 0 ? 0 : fail_with(error);
 }
@@ -279,6 +289,17 @@ static void port_keep(uint16_t port)
     (void)__real___imp_setsockopt(
         keeper, SOL_SOCKET, SO_REUSEADDR, (const char *)&yes, (int)sizeof yes);
     (void)__real___imp_bind(keeper, (const struct sockaddr *)&name, (int)sizeof name);
+    AcquireSRWLockExclusive(&lock);
+    kept_socket_count++;
+    ReleaseSRWLockExclusive(&lock);
+}
+
+size_t imitation_kept_sockets(void)
+{
+    AcquireSRWLockShared(&lock);
+    size_t count = kept_socket_count;
+    ReleaseSRWLockShared(&lock);
+    return count;
 }
 
 int WSAAPI imitation_closesocket(SOCKET socket)
@@ -348,4 +369,44 @@ BOOL WINAPI imitation_GetFileInformationByHandleEx(
         tag_info->ReparseTag = (DWORD)IO_REPARSE_TAG_AF_UNIX;
     }
     return TRUE;
+}
+
+void imitation_file_is_going(const char *path, uint32_t call_count)
+{
+    going.call_count = call_count;
+    (void)MultiByteToWideChar(CP_UTF8, 0, path, -1, going.path, MAX_PATH);
+}
+
+// The path may be written in another way, but it ends in the same name.
+static bool is_going(const wchar_t *path)
+{
+    const wchar_t *name = wcsrchr(going.path, L'/');
+    size_t length = name == NULL ? 0 : wcslen(++name);
+    size_t path_length = wcslen(path);
+    if (going.call_count == 0 || path_length < length ||
+        wcscmp(path + path_length - length, name) != 0) {
+        return false;
+    }
+    going.call_count--;
+    SetLastError(ERROR_ACCESS_DENIED);
+    return true;
+}
+
+HANDLE WINAPI imitation_CreateFileW(
+    LPCWSTR path,
+    DWORD access,
+    DWORD share,
+    LPSECURITY_ATTRIBUTES security,
+    DWORD disposition,
+    DWORD flags,
+    HANDLE model)
+{
+    return is_going(path)
+               ? INVALID_HANDLE_VALUE
+               : __real___imp_CreateFileW(path, access, share, security, disposition, flags, model);
+}
+
+DWORD WINAPI imitation_GetFileAttributesW(LPCWSTR path)
+{
+    return is_going(path) ? INVALID_FILE_ATTRIBUTES : __real___imp_GetFileAttributesW(path);
 }

@@ -12,10 +12,19 @@
 #include <winsock2.h>
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /// Lets connections be made, or fail, before connect() returns; else they take their time. Windows does
 /// the one or the other.
 void imitation_connect_at_once(bool is_at_once);
+
+/// Lets the next `call_count` calls that ask for a file find it closed and not yet gone, as NTFS has it. Wine
+/// knows no such state.
+void imitation_file_is_going(const char *path, uint32_t call_count);
+
+/// Returns how many sockets are kept open to keep the ports of dead paths.
+size_t imitation_kept_sockets(void);
 
 // The functions that calls_windows.c puts before those of the system.
 int WSAAPI imitation_WSAEnumProtocolsW(INT *protocols, WSAPROTOCOL_INFOW *entries, DWORD *size);
@@ -37,6 +46,15 @@ int WSAAPI imitation_WSAIoctl(
     LPDWORD written,
     LPWSAOVERLAPPED overlapped,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+HANDLE WINAPI imitation_CreateFileW(
+    LPCWSTR path,
+    DWORD access,
+    DWORD share,
+    LPSECURITY_ATTRIBUTES security,
+    DWORD disposition,
+    DWORD flags,
+    HANDLE model);
+DWORD WINAPI imitation_GetFileAttributesW(LPCWSTR path);
 BOOL WINAPI imitation_GetFileInformationByHandleEx(
     HANDLE file, FILE_INFO_BY_HANDLE_CLASS kind, LPVOID info, DWORD size);
 

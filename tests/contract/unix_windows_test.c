@@ -214,13 +214,14 @@ static HANDLE lock_take(struct fixture *fixture)
     return lock;
 }
 
-static void who_would_have_to_wait_for_another_starter_is_refused(void **state)
+static void who_finds_another_starter_is_to_come_again(void **state)
 {
     struct fixture *fixture = *state;
     struct tf_listener listener;
     int error = 0;
     HANDLE lock = lock_take(fixture);
     expect_refusal(fixture, ERROR_SHARING_VIOLATION);
+    assert_true(tf_listener_error_is_busy(ERROR_SHARING_VIOLATION));
     assert_false(machine_has_file(fixture->address.path));
 
     assert_true(CloseHandle(lock));
@@ -234,6 +235,61 @@ static void who_would_have_to_wait_for_another_starter_is_refused(void **state)
     assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
     tf_listener_close(&listener);
     assert_false(machine_has_file(fixture->lock));
+}
+
+// The file is closed, and not yet gone: somebody else has it open, or the system is slow.
+static void who_finds_another_starter_just_gone_is_to_come_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tf_listener listener;
+    int error = 0;
+    imitation_file_is_going(fixture->lock, 2);
+
+    expect_refusal(fixture, ERROR_DELETE_PENDING);
+
+    assert_true(tf_listener_error_is_busy(ERROR_DELETE_PENDING));
+    // Gone between the opening and the question.
+    imitation_file_is_going(fixture->lock, 1);
+    assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+    tf_listener_close(&listener);
+}
+
+// Between the making that finds a file and the opening that finds none, another starter has let go.
+static void a_lock_that_comes_and_goes_is_tried_again_but_not_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tf_listener listener;
+    int error = 0;
+    plan_failure("CreateFileW", ERROR_FILE_NOT_FOUND, 0, 3);
+    assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+    assert_int_equal(plan_end(), 3);
+    tf_listener_close(&listener);
+
+    plan_failure("CreateFileW", ERROR_FILE_NOT_FOUND, 0, FOR_EVER);
+    expect_refusal(fixture, ERROR_SHARING_VIOLATION);
+
+    assert_in_range(plan_end(), 4, 100);
+}
+
+// In a directory that lets us make nothing, or where somebody else's file or directory has the name.
+static void a_lock_that_may_not_be_had_is_no_other_starter(void **state)
+{
+    struct fixture *fixture = *state;
+    plan_failure("CreateFileW", ERROR_ACCESS_DENIED, 0, FOR_EVER);
+    expect_refusal(fixture, ERROR_ACCESS_DENIED);
+    assert_true(plan_end() > 0);
+    file_make(fixture->lock, "precious");
+    plan_failure("CreateFileW", ERROR_ACCESS_DENIED, 0, FOR_EVER);
+    expect_refusal(fixture, ERROR_ACCESS_DENIED);
+    assert_int_equal(plan_end(), 1);
+    assert_content(fixture->lock, "precious");
+    assert_true(machine_remove_file(fixture->lock));
+    assert_true(CreateDirectoryA(fixture->lock, NULL));
+
+    expect_refusal(fixture, ERROR_ACCESS_DENIED);
+
+    assert_false(tf_listener_error_is_busy(ERROR_ACCESS_DENIED));
+    assert_true(RemoveDirectoryA(fixture->lock));
 }
 
 static void a_file_with_something_in_it_is_no_lock_to_be_removed(void **state)
@@ -270,20 +326,33 @@ static void a_path_that_is_no_longer_ours_survives_our_close(void **state)
     assert_content(fixture->address.path, "precious");
 }
 
-static void a_listener_that_fails_half_way_leaves_no_path(void **state)
+// The working directory is the whole process's, and a service changes it once it has started.
+static void a_relative_path_is_removed_where_it_was_made(void **state)
 {
-    static const char *const calls[] = {"listen", "GetFileInformationByHandleEx"};
     struct fixture *fixture = *state;
-    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        struct tf_listener listener;
-        int error = 0;
-        plan_failure(calls[i], WSAEACCES, 0, 1);
-        assert_int_equal(listen_once(fixture, &listener, &error), TOFU_LISTEN_FAILED);
-        assert_int_equal(plan_end(), 1);
-        assert_int_equal(error, WSAEACCES);
-        assert_false(machine_has_file(fixture->address.path));
-        assert_false(machine_has_file(fixture->lock));
-    }
+    struct tofu_address elsewhere = contract_address(&fixture->link, "elsewhere");
+    struct tofu_address same_name = contract_address(&fixture->link, "elsewhere/path");
+    struct tofu_address absolute = fixture->address;
+    struct tf_listener listener;
+    char start[MAX_PATH];
+    int error = 0;
+    assert_in_range(GetCurrentDirectoryA(sizeof start, start), 1, sizeof start - 1);
+    assert_true(CreateDirectoryA(elsewhere.path, NULL));
+    (void)snprintf(fixture->address.path, sizeof fixture->address.path, "path");
+    assert_true(SetCurrentDirectoryA(fixture->link.directory));
+    assert_int_equal(listen_once(fixture, &listener, &error), TOFU_OK);
+    assert_string_equal(listener.address.path, "path");
+    // The same file under the same name in another folder: told from ours by nothing but the folder.
+    assert_true(CreateHardLinkA(same_name.path, absolute.path, NULL));
+    assert_true(SetCurrentDirectoryA(elsewhere.path));
+
+    tf_listener_close(&listener);
+
+    assert_true(SetCurrentDirectoryA(start));
+    assert_false(machine_has_file(absolute.path));
+    assert_true(machine_has_file(same_name.path));
+    assert_true(machine_remove_file(same_name.path));
+    assert_true(RemoveDirectoryA(elsewhere.path));
 }
 
 static void a_directory_that_does_not_exist_is_not_made(void **state)
@@ -453,10 +522,13 @@ int main(void)
         CASE(a_directory_is_left_alone),
         CASE(without_a_socket_to_ask_with_the_path_is_left_alone),
         CASE(a_connection_that_fails_otherwise_proves_nothing),
-        CASE(who_would_have_to_wait_for_another_starter_is_refused),
+        CASE(who_finds_another_starter_is_to_come_again),
+        CASE(who_finds_another_starter_just_gone_is_to_come_again),
+        CASE(a_lock_that_comes_and_goes_is_tried_again_but_not_for_ever),
+        CASE(a_lock_that_may_not_be_had_is_no_other_starter),
         CASE(a_file_with_something_in_it_is_no_lock_to_be_removed),
         CASE(a_path_that_is_no_longer_ours_survives_our_close),
-        CASE(a_listener_that_fails_half_way_leaves_no_path),
+        CASE(a_relative_path_is_removed_where_it_was_made),
         CASE(a_directory_that_does_not_exist_is_not_made),
         CASE(only_the_own_user_may_connect_unless_others_are_to),
         CASE(a_path_that_cannot_be_made_private_is_not_listened_on),

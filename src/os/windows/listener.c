@@ -31,7 +31,7 @@ enum tofu_status tf_listen_status(int error)
 
 bool tf_listener_error_is_busy(int error)
 {
-    return error == ERROR_SHARING_VIOLATION;
+    return error == ERROR_SHARING_VIOLATION || error == ERROR_DELETE_PENDING;
 }
 
 // A socket that is not bound depends on nothing and costs what the next connection will cost.
@@ -120,6 +120,22 @@ bool tf_listen_error_is_no_version_6(int error)
 // others than the owner may, the directory says who they are.
 #define TF_MODE_OF_OTHERS 022
 
+static int path_listen(SOCKET socket, bool is_private, struct tf_listener *made)
+{
+    struct tf_unix_file file;
+    int error = tf_unix_path_full(made->address.path, made->path_full);
+    if (error == 0) {
+        error = tf_unix_path_listen(socket, made->address.path, made->path_full, is_private, &file);
+    }
+    if (error != 0) {
+        return error;
+    }
+    made->socket = (tf_socket)socket;
+    made->path_device = file.volume;
+    made->path_inode = file.number;
+    return 0;
+}
+
 static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mode, int *error_out)
 {
     int error = 0;
@@ -128,17 +144,13 @@ static enum tofu_status unix_listener_open(struct tf_listener *made, uint32_t mo
         *error_out = error;
         return tf_listen_status(error);
     }
-    struct tf_unix_file file;
     bool is_private = (mode & TF_MODE_OF_OTHERS) == 0;
-    error = tf_unix_path_listen(socket, made->address.path, is_private, &file);
+    error = path_listen(socket, is_private, made);
     if (error != 0) {
         (void)closesocket(socket);
         *error_out = error;
         return error == ERROR_NO_UNICODE_TRANSLATION ? TOFU_INVALID_ADDRESS : TOFU_LISTEN_FAILED;
     }
-    made->socket = (tf_socket)socket;
-    made->path_device = file.volume;
-    made->path_inode = file.number;
     return TOFU_OK;
 }
 
@@ -171,7 +183,7 @@ void tf_listener_close(struct tf_listener *listener)
     if (listener->path_inode != 0) {
         struct tf_unix_file file = {
             .volume = listener->path_device, .number = listener->path_inode};
-        tf_unix_path_remove(listener->address.path, &file);
+        tf_unix_path_remove(listener->path_full, &file);
         listener->path_inode = 0;
     }
     (void)closesocket((SOCKET)listener->socket);

@@ -9,23 +9,26 @@
 //
 // A client needs the right to write to the file; nobody can connect before it is asked who may.
 //
-// The lock is a file that is open for nobody else. It is held from before the bind until after the
-// listen: between the two a starter's own socket refuses connections and looks dead to another.
+// The lock is held from before the bind until after the listen: between the two a starter's own socket
+// refuses connections and looks dead to another.
+//
+// bind() looks a relative path up from the working directory, and we look up where that leads from the root, so
+// that the listener finds its file when the directory has changed: a program must not change it just while its
+// engine listens. An open file would be found as well; but an old Windows keeps the name of an open file that
+// somebody removes, and none lets a folder be renamed with such a file in it.
 #include "os/windows/unix_path.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <windows.h>
 
 #include <tofu/address.h>
 
 #include "base/assert.h"
+#include "os/socket.h"
+#include "os/windows/path_lock.h"
 #include "os/windows/text.h"
 #include "os/windows/unix_access.h"
 #include "os/windows/unix_provider.h"
 #include "os/windows/winsock.h"
-
-#define TF_PATH_LOCK_SUFFIX L".lock"
 
 // How long somebody who listens may take to answer before we believe that he does.
 #define TF_PROBE_MICROSECONDS 200000
@@ -114,7 +117,7 @@ static bool dead_socket_remove(const wchar_t *path, const SOCKADDR_UN *address)
     return is_removed;
 }
 
-static int path_bind(SOCKET socket, const char *path, const wchar_t *wide)
+static int path_bind(SOCKET socket, const char *path, const wchar_t *full)
 {
     SOCKADDR_UN address;
     tf_unix_address(path, &address);
@@ -123,7 +126,7 @@ static int path_bind(SOCKET socket, const char *path, const wchar_t *wide)
         return 0;
     }
     int error = WSAGetLastError();
-    if (error != WSAEADDRINUSE || !dead_socket_remove(wide, &address)) {
+    if (error != WSAEADDRINUSE || !dead_socket_remove(full, &address)) {
         return error;
     }
     return bind(socket, generic, (int)sizeof address) == 0 ? 0 : WSAGetLastError();
@@ -151,14 +154,12 @@ static bool is_same_file(const struct tf_unix_file *one, const struct tf_unix_fi
     return one->volume == other->volume && one->number == other->number;
 }
 
-void tf_unix_path_remove(const char *path, const struct tf_unix_file *wanted)
+void tf_unix_path_remove(const wchar_t *full, const struct tf_unix_file *wanted)
 {
-    wchar_t wide[UNIX_PATH_MAX];
+    TF_ASSERT(wanted->number != 0);
+
     struct tf_unix_file now;
-    if (!tf_text_to_wide(path, wide, UNIX_PATH_MAX)) {
-        return;
-    }
-    HANDLE file = file_open(wide, DELETE | FILE_READ_ATTRIBUTES);
+    HANDLE file = file_open(full, DELETE | FILE_READ_ATTRIBUTES);
     if (file == INVALID_HANDLE_VALUE) {
         return;
     }
@@ -168,69 +169,61 @@ void tf_unix_path_remove(const char *path, const struct tf_unix_file *wanted)
     (void)CloseHandle(file);
 }
 
-// What the bind has made goes again if anything fails: under the lock nobody else has a reason to have put
-// something in its place.
+// What the bind has made goes again if anything fails later. But for a file that could not be identified: it may
+// be somebody else's, and if it is ours it is a dead socket, which the next starter takes over.
 static int path_listen(
     SOCKET socket,
     const char *path,
-    const wchar_t *wide,
+    const wchar_t *full,
     bool is_private,
     struct tf_unix_file *file_out)
 {
-    int error = path_bind(socket, path, wide);
+    int error = path_bind(socket, path, full);
     if (error != 0) {
         return error;
     }
-    error = path_take(wide, is_private, file_out);
+    error = path_take(full, is_private, file_out);
     if (error == 0 && listen(socket, SOMAXCONN) != 0) {
         error = WSAGetLastError();
     }
-    if (error != 0) {
-        (void)DeleteFileW(wide);
+    if (error != 0 && file_out->number != 0) {
+        tf_unix_path_remove(full, file_out);
     }
     return error;
 }
 
-// A file that is open for nobody else. One that was there before is somebody's and stays; ours goes when it is
-// closed, by a crash too. Returns INVALID_HANDLE_VALUE and the error if another one has it.
-static HANDLE lock_open(const wchar_t *path, int *error_out)
-{
-    wchar_t lock_path[UNIX_PATH_MAX + 8];
-    size_t length = wcslen(path);
-    TF_ASSERT(length < UNIX_PATH_MAX);
-    memcpy(lock_path, path, length * sizeof *path);
-    memcpy(lock_path + length, TF_PATH_LOCK_SUFFIX, sizeof TF_PATH_LOCK_SUFFIX);
-    HANDLE lock = CreateFileW(
-        lock_path,
-        DELETE | FILE_READ_ATTRIBUTES,
-        0,
-        NULL,
-        OPEN_ALWAYS,
-        FILE_FLAG_OPEN_REPARSE_POINT,
-        NULL);
-    if (lock == INVALID_HANDLE_VALUE) {
-        *error_out = (int)GetLastError();
-        return INVALID_HANDLE_VALUE;
-    }
-    if (GetLastError() != ERROR_ALREADY_EXISTS) {
-        (void)file_remove(lock);
-    }
-    return lock;
-}
-
-int tf_unix_path_listen(
-    SOCKET socket, const char *path, bool is_private, struct tf_unix_file *file_out)
+int tf_unix_path_full(const char *path, wchar_t *full_out)
 {
     wchar_t wide[UNIX_PATH_MAX];
-    int error = 0;
     if (!tf_text_to_wide(path, wide, UNIX_PATH_MAX)) {
         return ERROR_NO_UNICODE_TRANSLATION;
     }
-    HANDLE lock = lock_open(wide, &error);
-    if (lock == INVALID_HANDLE_VALUE) {
+    DWORD units = GetFullPathNameW(wide, TF_FULL_PATH_UNITS_MAX, full_out, NULL);
+    if (units == 0) {
+        return (int)GetLastError();
+    }
+    return units < TF_FULL_PATH_UNITS_MAX ? 0 : ERROR_FILENAME_EXCED_RANGE;
+}
+
+int tf_unix_path_listen(
+    SOCKET socket,
+    const char *path,
+    const wchar_t *full,
+    bool is_private,
+    struct tf_unix_file *file_out)
+{
+    HANDLE lock = INVALID_HANDLE_VALUE;
+    struct tf_unix_file file = {0};
+    int error = tf_path_lock_open(full, &lock);
+    if (error != 0) {
         return error;
     }
-    error = path_listen(socket, path, wide, is_private, file_out);
+    error = path_listen(socket, path, full, is_private, &file);
     (void)CloseHandle(lock);
-    return error;
+    if (error != 0) {
+        return error;
+    }
+    TF_ASSERT(file.number != 0);
+    *file_out = file;
+    return 0;
 }
