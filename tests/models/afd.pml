@@ -9,9 +9,9 @@
 //          other one wait in vain when the first was answered. A cancel's answer proves nothing, so there is
 //          none: the request ends as cancelled some time, or with success before. A packet of a cancelled
 //          request still holds the mask that was asked for.
-// Left out refused requests, other sockets (op_block.pml), the wake-up (wake.pml), accepting and connecting.
+// Left out requests that are refused or fail, other sockets (op_block.pml), the wake-up (wake.pml), accepting and connecting.
 // Claims   what holds when an interest is declared, or comes to hold later, is told; there is one request at
-//          most; a socket without interest tells of its reset once and is silent otherwise.
+//          most; a socket without interest tells of its reset, once, and is silent otherwise.
 // Bounds   two blocks; any number of changes, reads, writes, and forgettings; the world stops where it likes.
 
 #define READ  1
@@ -29,7 +29,9 @@ typedef op_block {
     byte armed;
     bool is_zombie;
     bool is_dirty;
+#ifdef BUG_END_STAYS_TOLD
     bool end_told;
+#endif
     bool reset_told
 };
 op_block op[2];
@@ -54,11 +56,20 @@ bool has_read_end;
 // Ghosts: what the owner knows since it declared its interest, or since it came to hold.
 bool read_told;
 bool write_told;
+bool reset_known;     // since the socket is watched, whatever its interest
 bool silence_broken;
 bool is_only_one = true;  // request for the socket
 
 #define OWED_READ  ((interest & READ) && (holds & (RECEIVE | DISCONNECT | ABORT)) && !read_told)
 #define OWED_WRITE ((interest & WRITE) && (holds & (SEND | ABORT)) && !write_told)
+#define OWED_RESET (is_watched && interest == 0 && (holds & ABORT) && !reset_known)
+
+// What is not told again where nobody can act on it.
+#ifdef BUG_RESET_TOLD_FOR_EVER
+#define TOLD_ONCE 0
+#else
+#define TOLD_ONCE ABORT
+#endif
 
 // The kernel.
 
@@ -139,8 +150,16 @@ inline cancel(b)
 
 inline find_target(b)
 {
+#ifdef BUG_RESET_NOT_ASKED
+    target = (interest == 0 -> 0 : ABORT);
+#else
     target = (interest == 0 && op[b].reset_told -> 0 : ABORT);
+#endif
+#ifdef BUG_END_STAYS_TOLD
     target = target | ((interest & READ) && !op[b].end_told -> RECEIVE | DISCONNECT : 0);
+#else
+    target = target | ((interest & READ) -> RECEIVE | DISCONNECT : 0);
+#endif
     target = target | ((interest & WRITE) -> SEND : 0)
 }
 
@@ -174,8 +193,13 @@ inline watch()
 #endif
         :: else -> mine = 1 - mine
         fi;
+#ifdef BUG_END_STAYS_TOLD
         op[mine].end_told = false;
+#endif
+#ifndef BUG_RESET_STAYS_TOLD
         op[mine].reset_told = false;
+#endif
+        reset_known = false;
         silence_broken = false;
         interest = 0;
         op[mine].is_dirty = true
@@ -200,11 +224,7 @@ inline declare()
 {
     d_step {
         if
-        :: (wanted & ~interest & READ) ->
-            read_told = false;
-#ifndef BUG_END_STAYS_TOLD
-            op[mine].end_told = false
-#endif
+        :: (wanted & ~interest & READ) -> read_told = false
         :: else
         fi;
         write_told = write_told && !(wanted & ~interest & WRITE);
@@ -238,11 +258,11 @@ inline take_packet()
 #endif
         op[b].is_zombie = false
     fi;
-    was_reset_told = op[b].reset_told;
-#ifndef BUG_RESET_TOLD_FOR_EVER
-    op[b].reset_told = op[b].reset_told || (events & ABORT);
+#ifdef BUG_END_STAYS_TOLD
+    op[b].end_told = op[b].end_told || (events & DISCONNECT);
 #endif
-    op[b].end_told = op[b].end_told || (events & DISCONNECT)
+    was_reset_told = op[b].reset_told;
+    op[b].reset_told = op[b].reset_told || (events & TOLD_ONCE)
 }
 
 // The owner: reads and writes, perhaps not all that there is, and declares what it is interested in.
@@ -255,6 +275,8 @@ inline hear()
         silence_broken = true
     :: else
     fi;
+    reset_known =
+        reset_known || ((events & holds & ABORT) && (interest != 0 || !was_reset_told));
     read_told = read_told || ((interest & READ) && (events & (RECEIVE | DISCONNECT | ABORT)));
     write_told = write_told || ((interest & WRITE) && (events & (SEND | ABORT)));
     b = 0;
@@ -306,3 +328,4 @@ active proctype io_thread()
 
 ltl read_is_told { [] (OWED_READ -> <> !OWED_READ) }
 ltl write_is_told { [] (OWED_WRITE -> <> !OWED_WRITE) }
+ltl reset_is_told { [] (OWED_RESET -> <> !OWED_RESET) }
