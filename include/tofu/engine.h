@@ -96,7 +96,7 @@ TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_create(
 
 /// Ends the engine: wakes every waiter, aborts every channel, destroys the groups that are still
 /// there (their pointers are dead afterwards), and frees everything. Messages the application still
-/// holds must be put back first.
+/// holds must be put back first. Calls that are inside end, waits with TOFU_SHUTDOWN_STARTED and no message.
 ///
 /// Ownership: takes `*engine`, which may be NULL, and nulls it.
 /// Threads: waits for calls that are inside; none may begin after it has begun.
@@ -128,6 +128,9 @@ TOFU_API TOFU_NODISCARD enum tofu_status tofu_engine_get_within(
     struct tofu_engine *engine, uint64_t timeout_ns, struct tofu_message **message);
 
 /// Gives a message back to its engine. `message` may point to NULL.
+///
+/// It must have begun before tofu_engine_destroy() begins: that frees the engine, and nothing would be left
+/// that could refuse a late one. Whoever holds messages puts them back and is joined first.
 ///
 /// Ownership: takes `*message` and nulls it.
 /// Threads: any. Blocks: never; takes the pool's lock.
