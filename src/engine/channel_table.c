@@ -124,6 +124,7 @@ enum tofu_status tf_table_add(
     struct tf_slot *slot = tf_table_slot(table, number);
     TF_ASSERT(!tf_slot_state(slot).is_open);
     slot->channel = channel;
+    slot->newest_due = 0;
     reset_counters(&slot->counters);
     struct tf_slot_state state = {
         .ticket = tf_slot_state(slot).ticket + 1,

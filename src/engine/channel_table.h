@@ -20,7 +20,6 @@
 
 #include "engine/counters.h"
 #include "engine/event_count.h"
-#include "engine/rounds.h"
 #include "os/thread.h"
 #include "wire/rules.h"
 
@@ -44,7 +43,7 @@ struct tf_slot {
     _Atomic uint64_t load;      ///< messages and bytes accepted and without a fate
     struct tf_event_count room; ///< load was taken away
     struct tf_channel *channel; ///< the I/O thread's, once it took the opening message
-    struct tf_flow flow;        ///< the I/O thread's: where the number stands in the receive queue
+    uint64_t newest_due; ///< the I/O thread's: of the last message that it delivered (rounds.h)
     struct tf_channel_counters counters;
     uint16_t next_free; ///< under the table's lock
 };

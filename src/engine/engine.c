@@ -100,7 +100,7 @@ static void drain_live_groups(struct tofu_engine *engine)
 {
     for (struct tf_list *link = engine->live_groups.next; link != &engine->live_groups;
          link = link->next) {
-        tf_gate_drain(&TF_CONTAINER_OF(link, struct tofu_group, link)->gate);
+        tf_group_drain(TF_CONTAINER_OF(link, struct tofu_group, link));
     }
 }
 

@@ -73,8 +73,11 @@ void tf_group_free(struct tofu_group *group);
 /// Closes a group's gate and mailbox, and wakes whoever is inside.
 void tf_group_close(struct tofu_group *group);
 
-/// Gives everything in the mailbox back to the pool, or to the groups whose notices they are. Nobody waits or
-/// pushes any more.
+/// Waits until nobody is inside a closed group any more, and drops the mail while its channels are there.
+void tf_group_drain(struct tofu_group *group);
+
+/// Gives everything in the mailbox back to the pool, or to the groups whose notices they are. The group was
+/// drained.
 void tf_group_drop_mail(struct tofu_group *group);
 
 #endif

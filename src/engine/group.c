@@ -82,7 +82,7 @@ static enum tofu_status open_group(struct tofu_engine *engine, struct tofu_group
     if (status != TOFU_OK) {
         return status;
     }
-    status = tf_mailbox_open(&group->mailbox);
+    status = tf_mailbox_open(&group->mailbox, engine->settings.share_shift);
     if (status != TOFU_OK) {
         tf_notices_release(&engine->pool, group);
         return status;
@@ -116,7 +116,7 @@ static void close_rest(struct tofu_group *group)
 static void end_group(struct tofu_group *group)
 {
     tf_group_close(group);
-    tf_gate_drain(&group->gate);
+    tf_group_drain(group);
     group->destroy = (struct tf_command){.kind = TF_COMMAND_DESTROY_GROUP, .group = group};
     tf_reactor_command(&group->engine->reactor, &group->destroy);
     tf_command_wait(&group->destroy, TF_NEVER);
@@ -203,6 +203,13 @@ void tf_group_close(struct tofu_group *group)
     tf_mailbox_stop(&group->mailbox, TOFU_SHUTDOWN_STARTED);
     // Posters that wait for room look at the gate again.
     tf_table_wake_posters(&group->engine->table);
+}
+
+void tf_group_drain(struct tofu_group *group)
+{
+    tf_gate_drain(&group->gate);
+    // What is sorted leans on the closing notices of channels, which go when these end.
+    tf_group_drop_mail(group);
 }
 
 void tf_group_free(struct tofu_group *group)
@@ -316,7 +323,7 @@ static enum tofu_status push_update(struct tofu_group *group, struct tofu_messag
     }
     message->header.status = TOFU_RECEIVER_UPDATE;
     message->is_update = true;
-    message->round = TF_ROUND_LAST;
+    message->flow = NULL;
     tf_mailbox_push(&group->mailbox, message, message, false);
     return TOFU_OK;
 }

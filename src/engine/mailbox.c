@@ -7,9 +7,10 @@
 #include "os/clock.h"
 #include "os/park.h"
 
-enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox)
+enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox, uint32_t share_shift)
 {
     memset(mailbox, 0, sizeof *mailbox);
+    mailbox->rounds.share_shift = share_shift;
     return tf_mutex_open(&mailbox->event_lock);
 }
 
@@ -91,11 +92,18 @@ static void sort_chain(struct tf_mailbox *mailbox, struct tofu_message *message)
     }
 }
 
-// Whatever was pushed meanwhile may be due before what is here.
+// Whatever was pushed meanwhile may be due before what is here. The exchange sees what came before the word
+// that it takes back.
 static void sort_all(struct tf_mailbox *mailbox)
 {
-    atomic_store(&mailbox->is_mixed, false);
-    sort_chain(mailbox, atomic_exchange(&mailbox->ready, NULL));
+    if (atomic_load_explicit(&mailbox->is_mixed, memory_order_relaxed)) {
+        (void)atomic_exchange(&mailbox->is_mixed, false);
+    }
+    struct tofu_message *ready = atomic_load_explicit(&mailbox->ready, memory_order_relaxed);
+    if (ready != NULL) {
+        sort_chain(mailbox, ready);
+        atomic_store_explicit(&mailbox->ready, NULL, memory_order_relaxed);
+    }
     sort_chain(mailbox, tf_message_stack_take(&mailbox->pushed));
 }
 
@@ -183,14 +191,25 @@ enum tofu_status tf_mailbox_descriptor(struct tf_mailbox *mailbox, tofu_descript
     return TOFU_OK;
 }
 
+static void append_chain(struct tf_message_queue *queue, struct tofu_message *message)
+{
+    while (message != NULL) {
+        struct tofu_message *next = message->next;
+        tf_message_queue_append(queue, message);
+        message = next;
+    }
+}
+
+// What is not sorted yet stays so: the flows of channels that have ended may be gone.
 struct tofu_message *tf_mailbox_empty(struct tf_mailbox *mailbox)
 {
     struct tf_message_queue all = {0};
-    sort_all(mailbox);
     for (struct tofu_message *message = tf_rounds_take(&mailbox->rounds); message != NULL;
          message = tf_rounds_take(&mailbox->rounds)) {
         tf_message_queue_append(&all, message);
     }
     atomic_store(&mailbox->has_sorted, false);
+    append_chain(&all, atomic_exchange(&mailbox->ready, NULL));
+    append_chain(&all, tf_message_stack_take(&mailbox->pushed));
     return all.first;
 }

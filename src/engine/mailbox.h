@@ -3,9 +3,10 @@
 //
 // What was pushed since the last look comes over in one exchange and is then given out from a private
 // chain. When a pusher says that the order in which messages came is not that of their rounds (rounds.h), they
-// are given out in rounds until none is left, so that no channel keeps the others waiting. A pusher wakes the waiter only if it said that it sleeps. Where the application wants a
-// descriptor for an event loop of its own, both sides set it right after each change, under a lock,
-// from what the queue holds then: whoever comes last sees the last state.
+// are given out in rounds until none is left, so that no channel keeps the others waiting. A pusher wakes
+// the waiter only if it said that it sleeps. Where the application wants a descriptor for an event loop of
+// its own, both sides set it right after each change, under a lock, from what the queue holds then:
+// whoever comes last sees the last state.
 #ifndef TF_ENGINE_MAILBOX_H
 #define TF_ENGINE_MAILBOX_H
 
@@ -42,13 +43,14 @@ struct tf_mailbox {
 };
 
 /// TOFU_NOTIFICATION_FAILED: no lock.
-TOFU_NODISCARD enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox);
+TOFU_NODISCARD enum tofu_status tf_mailbox_open(struct tf_mailbox *mailbox, uint32_t share_shift);
 
 /// Closes an empty mailbox that nobody uses.
 void tf_mailbox_close(struct tf_mailbox *mailbox);
 
-/// Pushes a chain linked from its newest message to its oldest; each notes its round. `is_mixed`: some are
-/// due before others that were pushed before them. Threads: any.
+/// Pushes a chain linked from its newest message to its oldest; each notes its flow, which stays in being
+/// until the last message of it was given out, and when it is due. `is_mixed`: some are due before others that
+/// were pushed before them. Threads: any.
 void tf_mailbox_push(
     struct tf_mailbox *mailbox,
     struct tofu_message *newest,
@@ -70,7 +72,8 @@ void tf_mailbox_stop(struct tf_mailbox *mailbox, enum tofu_status status);
 TOFU_NODISCARD enum tofu_status tf_mailbox_descriptor(
     struct tf_mailbox *mailbox, tofu_descriptor *descriptor_out);
 
-/// Takes everything that is left, as it would have been given out. Only when nobody waits or pushes any more.
+/// Takes everything that is left, in no order between channels. Once nobody waits any more, first while the
+/// flows are still there; after that it needs none.
 struct tofu_message *tf_mailbox_empty(struct tf_mailbox *mailbox);
 
 #endif

@@ -7,22 +7,24 @@
 
 // What is not about a channel goes behind all that is there. The present round is looked up once a turn,
 // since the waiter writes it all the time; an old one does no harm.
-static uint64_t choose_round(
-    struct tf_reactor *reactor, const struct tofu_group *group, const struct tofu_message *message)
+static void choose_round(
+    struct tf_reactor *reactor, struct tofu_group *group, struct tofu_message *message)
 {
+    message->flow = NULL;
     if (message->header.channel == 0) {
-        return TF_ROUND_LAST;
+        return;
     }
     struct tf_slot *slot = tf_table_slot(reactor->table, message->header.channel);
-    uint64_t share = tf_rounds_share(reactor->pool->messages_max);
-    return tf_flow_next(&slot->flow, group->outbox_round, share);
-}
-
-static void note_round(struct tofu_group *group, uint64_t round)
-{
+    TF_ASSERT(slot->channel->group == group);
+    TF_ASSERT(slot->channel->closing_notice != NULL);
+    message->flow = &slot->channel->closing_notice->own_flow;
+    uint32_t share_shift = reactor->settings->share_shift;
+    message->due = tf_rounds_due(slot->newest_due, group->outbox_round, share_shift);
+    slot->newest_due = message->due;
+    uint64_t round = message->due >> share_shift;
     if (round < group->newest_round) {
         group->outbox_is_mixed = true;
-    } else if (round != TF_ROUND_LAST) {
+    } else {
         group->newest_round = round;
     }
 }
@@ -43,8 +45,7 @@ void tf_notices_deliver(
         group->outbox_round = tf_mailbox_round(&group->mailbox);
         tf_list_append(&reactor->outboxes, &group->outbox_link);
     }
-    message->round = choose_round(reactor, group, message);
-    note_round(group, message->round);
+    choose_round(reactor, group, message);
 }
 
 static uint8_t returned_opcode(uint8_t opcode)

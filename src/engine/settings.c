@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/rounds.h"
 #include "os/clock.h"
 
 static uint64_t value_or(uint64_t value, uint64_t when_zero)
@@ -32,6 +33,7 @@ static void read_limits(const struct tofu_options *options, struct tf_settings *
     settings->part_limits.body_bytes_max = (uint16_t)at_most(body_bytes_max, TOFU_PART_BYTES_MAX);
 
     settings->pool_messages_max = value_or(options->pool_messages_max, 64);
+    settings->share_shift = tf_rounds_share_shift(settings->pool_messages_max);
     settings->pool_messages_initial =
         at_most(value_or(options->pool_messages_initial, 16), settings->pool_messages_max);
     settings->channels_max =

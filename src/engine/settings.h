@@ -39,6 +39,7 @@ struct tf_settings {
     uint64_t frame_timeout_ns;
     uint64_t close_timeout_ns;
     uint64_t turn_bytes_max;
+    uint32_t share_shift; ///< of the budget, in the receive queues (rounds.h)
     uint32_t uds_mode;
     bool keep_alive;
     bool lsp_fallback;

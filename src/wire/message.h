@@ -19,20 +19,35 @@
 struct tofu_engine;
 struct tofu_group;
 
+/// A channel's messages in the receive queue of its group (engine/rounds.h). `{0}` has none.
+struct tf_flow {
+    struct tofu_message *last; ///< of their ring, or NULL
+    struct tf_flow *next;      ///< in the ring of those that have some, or NULL
+};
+
 struct tofu_message {
     struct tofu_message *next; ///< in whatever queue it is; NULL while the application has it
     struct tofu_header header;
     struct tf_bytes text; ///< lines as they travel
     struct tf_bytes body;
-    void *user;             ///< the application's, never sent
-    struct tofu_peer *peer; ///< who sent this HelloRequest; NULL: not known, or another message
+    void *user; ///< the application's, never sent
     const struct tofu_allocator *allocator;
+    union {
+        struct {
+            struct tofu_peer
+                *peer; ///< who sent this HelloRequest; NULL: not known, or another message
+            struct tofu_group *group; ///< who posted it, or whose reserved notice it is
+        };
+        struct tf_flow own_flow; ///< of a closing notice, until it is given out: its channel's
+    };
 
     // The engine's notes; the wire layer never looks at them.
     struct tofu_engine *engine; ///< whose it is
-    struct tofu_group *group;   ///< who posted it, or whose reserved notice it is
-    uint64_t queued_ns;         ///< when the I/O thread took it for sending
-    uint64_t round;     ///< when it is given out, in the order of its receive queue (rounds.h)
+    struct tf_flow *flow;       ///< where it stands in a receive queue; NULL: it is no channel's
+    union {
+        uint64_t queued_ns; ///< in a send queue: when the I/O thread took it
+        uint64_t due;       ///< in a receive queue: when it is given out
+    };
     uint32_t ticket;    ///< generation of the channel number it was posted to
     uint8_t population; ///< enum tf_population: what it counts as
     bool is_update;     ///< on its way through tofu_group_update()

@@ -150,7 +150,7 @@ static struct tally serve(const struct side *server, bool is_answering)
     return tally;
 }
 
-static void judge_tally(const char *what, size_t flood_count, struct tally tally)
+static void print_tally(const char *what, size_t flood_count, struct tally tally)
 {
     print_message(
         "%zu %s: %d honest messages, at most %llu of the flood's %llu between two\n",
@@ -159,6 +159,11 @@ static void judge_tally(const char *what, size_t flood_count, struct tally tally
         HONEST_COUNT,
         (unsigned long long)tally.gap_max,
         (unsigned long long)tally.flood_count);
+}
+
+static void judge_tally(const char *what, size_t flood_count, struct tally tally)
+{
+    print_tally(what, flood_count, tally);
     assert_in_range(tally.gap_max, 0, HEAD_START_MAX + FLOOD_GAP_MAX(flood_count));
     // In the long run everybody's turn comes equally often.
     assert_in_range(
@@ -180,6 +185,38 @@ static void a_flood_is_never_far_ahead_of_an_honest_peer(void **state)
     end_floods(1);
     judge_tally("flood", 1, tally);
     assert_true(tally.flood_count > 0);
+}
+
+// Without a limit all of a flood is in the receive queue, and all that is honest behind it, before the
+// application takes anything: the order is the engine's alone, and exact.
+static void a_flood_without_a_limit_is_a_share_ahead(void **state)
+{
+    enum { SHARE = 16, FLOOD = 20000, HELLOS = 2 };
+    struct link_fixture *link = *state;
+    const struct tofu_options options = {.pool_messages_max = TOFU_UNLIMITED};
+    const struct tofu_options client_options = {.send_queue_messages_max = TOFU_UNLIMITED};
+    link_open_server(link, &options);
+    link_open_client(link, &client_options);
+    link_connect(link);
+    uint16_t flood = link->client.channel;
+    link_connect(link);
+    uint16_t honest = link->client.channel;
+    link->client.channel = flood;
+    for (uint64_t i = 0; i < FLOOD; i++) {
+        side_send(&link->client, TOFU_SIGNAL, 0, NULL);
+    }
+    side_expect_stat(&link->server, messages_received, FLOOD + HELLOS);
+    link->client.channel = honest;
+    for (uint64_t i = 0; i < HONEST_COUNT; i++) {
+        side_send(&link->client, TOFU_REQUEST, HONEST_FIRST + i, NULL);
+    }
+    side_expect_stat(&link->server, messages_received, FLOOD + HONEST_COUNT + HELLOS);
+
+    struct tally tally = serve(&link->server, false);
+
+    print_tally("flood without a limit", 1, tally);
+    assert_int_equal(tally.gap_max, SHARE);
+    assert_in_range(tally.flood_count, 1, HONEST_COUNT + SHARE);
 }
 
 static void several_floods_take_turns_with_an_honest_peer(void **state)
@@ -275,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LINK_TEST(a_flood_is_never_far_ahead_of_an_honest_peer),
+        LINK_TEST(a_flood_without_a_limit_is_a_share_ahead),
         LINK_TEST(several_floods_take_turns_with_an_honest_peer),
         LINK_TEST(honest_answers_arrive_beside_a_flood_that_reads_none),
         LINK_TEST(honest_answers_arrive_beside_a_flood_that_reads_all),

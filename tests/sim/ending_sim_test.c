@@ -213,6 +213,43 @@ static void f21_an_engine_is_destroyed_while_messages_fly(void **state)
     }
 }
 
+static void post_signals(struct pair *pair, uint16_t channel, uint64_t count)
+{
+    for (uint64_t id = 1; id <= count; id++) {
+        pair_post(pair->client, pair_message(pair->client_engine, TOFU_SIGNAL, channel, id, 20));
+    }
+}
+
+// The queues of channels that take turns lie in their closing notices, which go with the group.
+static void f21_a_group_or_an_engine_is_destroyed_while_channels_take_turns(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= rounds / 10; seed++) {
+        struct pair pair;
+        pair_begin(seed);
+        pair_open(&pair, seed, NULL, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+        uint16_t other = pair.client_channel;
+        pair_connect(&pair);
+        post_signals(&pair, other, 20);
+        pair_pass(TF_SECOND);
+        post_signals(&pair, pair.client_channel, 10);
+        pair_pass(TF_SECOND);
+        struct tofu_message *message = pair_take(pair.server);
+        tofu_engine_put(pair.server_engine, &message);
+        post_signals(&pair, pair.client_channel, 1);
+        pair_pass(TF_SECOND);
+
+        if (seed % 2 == 0) {
+            tofu_group_destroy(&pair.server);
+            assert_int_equal(pair_stats(pair.server_engine).messages_incoming, 0);
+        }
+
+        pair_close(&pair);
+    }
+}
+
 // A poster may hear first that the channel is gone.
 static void expect_told(const struct worker *poster, const struct worker *waiter, uint64_t channels)
 {
@@ -254,6 +291,7 @@ int main(int count, char **texts)
         cmocka_unit_test(f21_a_group_is_destroyed_while_messages_fly_and_others_post_and_wait),
         cmocka_unit_test(f21_an_engine_is_shut_down_while_messages_fly_and_others_post_and_wait),
         cmocka_unit_test(f21_an_engine_is_destroyed_while_messages_fly),
+        cmocka_unit_test(f21_a_group_or_an_engine_is_destroyed_while_channels_take_turns),
         cmocka_unit_test(f28_when_the_poller_fails_everybody_hears_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,9 +144,24 @@ sim_mutant(
   a_receive_queue_without_rounds
   SUBJECT pressure_sim
   FILE notices.c
-  FROM "return tf_flow_next(&slot->flow, group->outbox_round, share);"
-  TO "(void)slot; (void)share; return TF_ROUND_LAST;"
+  FROM "message->flow = &slot->channel->closing_notice->own_flow;"
+  TO "message->flow = NULL;"
   FOUND "FAILED  . f11_a_full_queue")
+sim_mutant(
+  a_share_that_grows_with_the_budget
+  SUBJECT pressure_sim
+  FILE settings.c
+  FROM "tf_rounds_share_shift(settings->pool_messages_max)"
+  TO "(settings->pool_messages_max > 64 ? 20 : 0)"
+  FOUND "FAILED  . f11_a_long_queue")
+sim_mutant(
+  a_group_that_ends_before_its_mail
+  SUBJECT ending_sim
+  FILE group.c
+  FROM "    // What is sorted leans on the closing notices of channels, which go when these end.
+    tf_group_drop_mail(group);"
+  TO ""
+  FOUND "seed [0-9]+: [0-9]+ bytes given back, [0-9]+ were asked for")
 sim_mutant(
   a_receive_queue_that_is_not_sorted
   SUBJECT pressure_sim

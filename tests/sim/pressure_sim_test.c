@@ -351,7 +351,8 @@ static void open_two_channels(
 {
     pair_begin(seed);
     use_wide_buffers();
-    pair_open(pair, seed, options, NULL);
+    const struct tofu_options client_options = {.send_queue_messages_max = TOFU_UNLIMITED};
+    pair_open(pair, seed, options, &client_options);
     pair_listen(pair, "tcp|127.0.0.1|0");
     for (int i = 0; i < 2; i++) {
         pair_connect(pair);
@@ -401,36 +402,69 @@ static void f11_who_floods_waits_in_line_like_everybody(void **state)
     assert_true(widest <= GAP_MAX);
 }
 
-// The flood has the whole budget in the receive queue before the honest peer says anything, and the
-// application is slow: it is not made to wait for what was there before it.
+// A flood has as much in the receive queue as may be there before the honest peer says anything, and the
+// application is slow: it is not made to wait for what was there before it. Returns how many of the
+// flood come before an honest message at most.
+static uint64_t flood_before_honest(uint64_t seed, uint64_t budget, uint64_t flood_count)
+{
+    enum { HONEST = 10 };
+    struct pair pair;
+    uint64_t widest = 0;
+    uint16_t channels[2]; // The flood's, and the honest one.
+    const struct tofu_options options = {.pool_messages_max = budget};
+    open_two_channels(&pair, seed, &options, channels);
+    post_signals(&pair, channels[0], 1, flood_count, 20);
+    uint64_t queued = budget < flood_count ? budget : flood_count;
+    assert_int_equal(pair_stats(pair.server_engine).messages_incoming, queued);
+    post_signals(&pair, channels[1], flood_count + 1, HONEST, 20);
+
+    uint64_t gap = 0;
+    for (uint64_t honest = 0; honest < HONEST;) {
+        struct tofu_message *message = take_regular(pair.server_engine, pair.server);
+        bool is_honest = tofu_message_header(message)->id > flood_count;
+        honest += is_honest ? 1 : 0;
+        gap = is_honest ? 0 : gap + 1;
+        widest = gap > widest ? gap : widest;
+        tofu_engine_put(pair.server_engine, &message);
+        pair_pass(TF_MILLISECOND);
+    }
+    pair_close(&pair);
+    return widest;
+}
+
 static void f11_a_full_queue_of_a_flood_is_no_head_start(void **state)
 {
     (void)state;
-    enum { BUDGET = 64, FLOOD = 1000, HONEST = 10, GAP_MAX = 3 };
+    enum { BUDGET = 64, FLOOD = 1000, GAP_MAX = 3 };
     uint64_t widest = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct pair pair;
-        uint16_t channels[2]; // The flood's, and the honest one.
-        const struct tofu_options options = {.pool_messages_max = BUDGET};
-        open_two_channels(&pair, seed, &options, channels);
-        post_signals(&pair, channels[0], 1, FLOOD, 20);
-        assert_int_equal(pair_stats(pair.server_engine).messages_incoming, BUDGET);
-        post_signals(&pair, channels[1], 1001, HONEST, 20);
-
-        uint64_t gap = 0; // Of messages of the flood before an honest one.
-        for (uint64_t honest = 0; honest < HONEST;) {
-            struct tofu_message *message = take_regular(pair.server_engine, pair.server);
-            bool is_honest = tofu_message_header(message)->id > 1000;
-            honest += is_honest ? 1 : 0;
-            gap = is_honest ? 0 : gap + 1;
-            widest = gap > widest ? gap : widest;
-            tofu_engine_put(pair.server_engine, &message);
-            pair_pass(TF_MILLISECOND);
-        }
-        pair_close(&pair);
+        uint64_t gap = flood_before_honest(seed, BUDGET, FLOOD);
+        widest = gap > widest ? gap : widest;
     }
     print_message("at most %llu of the flood before one\n", (unsigned long long)widest);
     assert_true(widest <= GAP_MAX);
+}
+
+// A share of a large budget is not a large one. While the flood has all of a budget, messages that come back
+// are divided between the two, so that there is one more wait, for memory.
+static void f11_a_long_queue_of_a_flood_is_no_head_start(void **state)
+{
+    (void)state;
+    enum { BUDGET = 4096, SHARE = 16, FLOOD = 5000 };
+    uint64_t widest = 0;
+    uint64_t widest_unlimited = 0;
+    for (uint64_t seed = 1; seed <= SEEDS / 10; seed++) {
+        uint64_t gap = flood_before_honest(seed, BUDGET, FLOOD);
+        widest = gap > widest ? gap : widest;
+        gap = flood_before_honest(seed, TOFU_UNLIMITED, FLOOD);
+        widest_unlimited = gap > widest_unlimited ? gap : widest_unlimited;
+    }
+    print_message(
+        "at most %llu of the flood before one, without a limit %llu\n",
+        (unsigned long long)widest,
+        (unsigned long long)widest_unlimited);
+    assert_true(widest <= SHARE + 3);
+    assert_true(widest_unlimited <= SHARE);
 }
 
 // Who waits for the budget shares what comes back at once.
@@ -595,6 +629,7 @@ int main(void)
         cmocka_unit_test(f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop),
         cmocka_unit_test(f11_who_floods_waits_in_line_like_everybody),
         cmocka_unit_test(f11_a_full_queue_of_a_flood_is_no_head_start),
+        cmocka_unit_test(f11_a_long_queue_of_a_flood_is_no_head_start),
         cmocka_unit_test(f11_those_in_line_share_what_comes_back),
         cmocka_unit_test(f12_without_descriptors_a_listener_rests_and_is_back_within_a_second),
         cmocka_unit_test(f12_each_listener_that_rests_is_told_of),

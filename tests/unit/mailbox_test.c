@@ -11,6 +11,7 @@
 struct fixture {
     struct tf_mailbox mailbox;
     struct tofu_message messages[MESSAGE_COUNT];
+    struct tf_flow flows[2];
 };
 
 static struct fixture fixture;
@@ -20,8 +21,10 @@ static int set_up(void **state)
     for (size_t i = 0; i < MESSAGE_COUNT; i++) {
         fixture.messages[i] = (struct tofu_message){0};
     }
+    fixture.flows[0] = (struct tf_flow){0};
+    fixture.flows[1] = (struct tf_flow){0};
     *state = &fixture;
-    return tf_mailbox_open(&fixture.mailbox) == TOFU_OK ? 0 : -1;
+    return tf_mailbox_open(&fixture.mailbox, 0) == TOFU_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -213,7 +216,7 @@ static void a_stop_does_not_overtake_a_message(void **state)
         assert_status(TOFU_SHUTDOWN_STARTED, status);
         assert_int_equal(message_count, 1);
         tf_mailbox_close(&own->mailbox);
-        assert_status(TOFU_OK, tf_mailbox_open(&own->mailbox));
+        assert_status(TOFU_OK, tf_mailbox_open(&own->mailbox, 0));
     }
 }
 
@@ -237,10 +240,12 @@ static void emptying_gives_all_that_is_left_in_order(void **state)
     assert_null(tf_mailbox_empty(&own->mailbox));
 }
 
-static void push_in_round(struct fixture *own, size_t index, uint64_t round, bool is_mixed)
+static void push_in_round(
+    struct fixture *own, size_t index, size_t channel, uint64_t round, bool is_mixed)
 {
     struct tofu_message *message = &own->messages[index];
-    message->round = round;
+    message->due = round;
+    message->flow = &own->flows[channel];
     tf_mailbox_push(&own->mailbox, message, message, is_mixed);
 }
 
@@ -248,37 +253,41 @@ static void who_has_little_in_it_overtakes_who_has_much(void **state)
 {
     struct fixture *own = *state;
     for (size_t i = 0; i < 3; i++) {
-        push_in_round(own, i, i + 1, false);
+        push_in_round(own, i, 0, i + 1, false);
     }
     assert_waits(own, 0, 0);
     assert_int_equal(tf_mailbox_round(&own->mailbox), 1);
 
-    push_in_round(own, 3, 2, true);
+    push_in_round(own, 3, 1, 2, true);
 
     assert_waits(own, 0, 1);
     assert_waits(own, 0, 3);
-    push_in_round(own, 4, 3, false); // Sorting goes on until nothing is left.
+    push_in_round(own, 4, 1, 3, false); // Sorting goes on until nothing is left.
     assert_waits(own, 0, 2);
     assert_int_equal(tf_mailbox_round(&own->mailbox), 3);
     assert_waits(own, 0, 4);
     assert_nothing(own, TOFU_OK);
-    push_in_round(own, 0, 5, false);
+    push_in_round(own, 0, 1, 5, false);
     assert_waits(own, 0, 0);
     assert_int_equal(tf_mailbox_round(&own->mailbox), 5);
 }
 
-static void emptying_gives_all_that_was_sorted(void **state)
+// The flow of what is not sorted yet may be gone with its channel.
+static void emptying_gives_all_that_was_sorted_and_what_was_not(void **state)
 {
     struct fixture *own = *state;
     for (size_t i = 0; i < 3; i++) {
-        push_in_round(own, i, i + 1, false);
+        push_in_round(own, i, 0, i + 1, false);
     }
-    push_in_round(own, 3, 1, true);
+    push_in_round(own, 3, 1, 1, true);
     assert_waits(own, 0, 0);
-    push_in_round(own, 4, 9, false);
+    push_in_round(own, 4, 1, 9, true);
+    own->messages[4].flow = (struct tf_flow *)1;
 
     const struct tofu_message *message = tf_mailbox_empty(&own->mailbox);
 
+    assert_null(own->flows[0].last);
+    assert_null(own->flows[1].last);
     static const size_t order[] = {3, 1, 2, 4};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         assert_ptr_equal(message, &own->messages[order[i]]);
@@ -322,9 +331,9 @@ static void the_descriptor_is_readable_while_there_is_a_sorted_message(void **st
 {
     struct fixture *own = *state;
     tofu_descriptor descriptor = descriptor_of(own);
-    push_in_round(own, 0, 1, false);
-    push_in_round(own, 1, 2, false);
-    push_in_round(own, 2, 1, true);
+    push_in_round(own, 0, 0, 1, false);
+    push_in_round(own, 1, 0, 2, false);
+    push_in_round(own, 2, 1, 1, true);
     static const size_t order[] = {0, 2, 1};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         assert_true(is_readable(descriptor, 0));
@@ -332,7 +341,7 @@ static void the_descriptor_is_readable_while_there_is_a_sorted_message(void **st
     }
     assert_false(is_readable(descriptor, 0));
     assert_nothing(own, TOFU_OK);
-    push_in_round(own, 3, 3, true);
+    push_in_round(own, 3, 0, 3, true);
     assert_true(is_readable(descriptor, 0));
     assert_waits(own, 0, 3);
     assert_false(is_readable(descriptor, 0));
@@ -449,7 +458,7 @@ static void a_message_bounces_between_two_waiters_without_a_lost_wake_up(void **
 {
     struct fixture *own = *state;
     struct tf_mailbox other;
-    assert_status(TOFU_OK, tf_mailbox_open(&other));
+    assert_status(TOFU_OK, tf_mailbox_open(&other, 0));
     struct bouncer bouncers[2] = {
         {.from = &own->mailbox, .to = &other}, {.from = &other, .to = &own->mailbox}};
     worker_start(&bouncers[0].thread, bounce, &bouncers[0]);
@@ -525,7 +534,7 @@ int main(void)
         TEST(a_stop_does_not_overtake_a_message),
         TEST(emptying_gives_all_that_is_left_in_order),
         TEST(who_has_little_in_it_overtakes_who_has_much),
-        TEST(emptying_gives_all_that_was_sorted),
+        TEST(emptying_gives_all_that_was_sorted_and_what_was_not),
         TEST(the_descriptor_is_readable_exactly_while_there_is_a_message),
         TEST(the_descriptor_is_readable_while_there_is_a_sorted_message),
         TEST(a_descriptor_that_is_made_late_is_right_at_once),
