@@ -3,7 +3,9 @@
 // to a job, so that what it has started does not outlive it.
 #include "real_windows/program.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 
 #define OUTPUT_BYTES_MAX (8u << 20)
@@ -64,9 +66,20 @@ static HANDLE job_open(void)
     return job;
 }
 
+// The path has one, with either kind of slash.
+static void folder_of(const char *path, char *folder, size_t room)
+{
+    size_t size = strlen(path);
+    while (size > 0 && path[size] != '/' && path[size] != '\\') {
+        size--;
+    }
+    (void)snprintf(folder, room, "%.*s", (int)size, path);
+}
+
 // Starts it in the job; the first of its instructions comes after that.
 static bool start(const char *path, HANDLE job, HANDLE output, HANDLE *process_out)
 {
+    char folder[MAX_PATH];
     PROCESS_INFORMATION started;
     STARTUPINFOA startup = {
         .cb = sizeof startup,
@@ -74,8 +87,9 @@ static bool start(const char *path, HANDLE job, HANDLE output, HANDLE *process_o
         .hStdInput = GetStdHandle(STD_INPUT_HANDLE),
         .hStdOutput = output,
         .hStdError = output};
+    folder_of(path, folder, sizeof folder);
     if (!CreateProcessA(
-            path, NULL, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, &started)) {
+            path, NULL, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, folder, &startup, &started)) {
         return false;
     }
     bool is_in_job = AssignProcessToJobObject(job, started.hProcess) != FALSE;

@@ -20,7 +20,8 @@ struct program_run {
         *output; ///< a string: both streams, the first megabytes of them; the caller's, to be freed
 };
 
-/// Runs a program without arguments. Its path is one that the system understands as it is.
+/// Runs a program without arguments, in the folder that it is in. Its path is one that the system understands
+/// as it is, with a folder.
 void program_run(const char *path, uint32_t milliseconds_max, struct program_run *run_out);
 
 #endif

@@ -41,7 +41,7 @@ static void run_one(struct check *check, const char *name)
     struct verdict verdict = verdict_tell(name, &run);
     free(run.output);
     check->program_count++;
-    check->failure_count += verdict.has_passed ? 0 : 1;
+    check->failure_count += verdict.has_failed ? 1 : 0;
     check->case_count += verdict.case_count;
     check->skip_count += verdict.skip_count;
 }

@@ -72,10 +72,18 @@ static const char *next_line(const char *line)
     return *end == '\0' ? end : end + 1;
 }
 
+static const char *name_verdict(const struct verdict *verdict)
+{
+    if (verdict->has_failed) {
+        return "FAILED";
+    }
+    return verdict->case_count == verdict->skip_count ? "SKIPPED" : "PASSED";
+}
+
 static void tell_end(const char *name, const struct program_run *run, const struct told *told)
 {
     const struct verdict *verdict = &told->verdict;
-    (void)printf("%s %s: ", verdict->has_passed ? "PASSED" : "FAILED", name);
+    (void)printf("%s %s: ", name_verdict(verdict), name);
     if (run->end == PROGRAM_NEVER_BEGAN) {
         (void)printf("could not be started, error %" PRIu32 "\n", run->status);
         return;
@@ -90,6 +98,15 @@ static void tell_end(const char *name, const struct program_run *run, const stru
         verdict->case_count,
         verdict->skip_count,
         (double)run->milliseconds / 1000);
+}
+
+static void tell_reasons(const struct told *told)
+{
+    for (size_t i = 0; i < told->reason_count; i++) {
+        const struct reason *reason = &told->reasons[i];
+        (void)printf(
+            "        %" PRIu32 " x %.*s\n", reason->count, (int)reason->size, reason->text);
+    }
 }
 
 static void tell_output(const char *output, const char *start)
@@ -109,19 +126,14 @@ struct verdict verdict_tell(const char *name, const struct program_run *run)
         read_line(&told, line);
     }
     struct verdict *verdict = &told.verdict;
-    verdict->has_passed =
-        run->end == PROGRAM_ENDED && run->status == 0 && verdict->case_count > verdict->skip_count;
+    verdict->has_failed = run->end != PROGRAM_ENDED || run->status != 0 || verdict->case_count == 0;
 
     tell_end(name, run, &told);
-    if (verdict->has_passed) {
-        for (size_t i = 0; i < told.reason_count; i++) {
-            const struct reason *reason = &told.reasons[i];
-            (void)printf(
-                "        %" PRIu32 " x %.*s\n", reason->count, (int)reason->size, reason->text);
-        }
-        tell_output(output, "figure:");
-    } else {
+    if (verdict->has_failed) {
         tell_output(output, "");
+    } else {
+        tell_reasons(&told);
+        tell_output(output, "figure:");
     }
     (void)fflush(stdout);
     return *verdict;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct verdict {
-    bool has_passed; ///< it ended with 0, and at least one of its cases ran
+    bool has_failed; ///< it did not end with 0, or has no case
     uint32_t case_count;
     uint32_t skip_count; ///< of them
 };
@@ -15,7 +15,7 @@ struct verdict {
 struct program_run;
 
 /// Prints a line about the program, one for each reason of skips and each figure, and all that it wrote if it
-/// has not passed.
+/// has failed. One that skipped all of its cases is called skipped.
 struct verdict verdict_tell(const char *name, const struct program_run *run);
 
 #endif

@@ -90,11 +90,12 @@ static const struct refusal refused[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-// Reads hexadecimal numbers up to the end of the file, without comments; returns how many.
+// Reads hexadecimal numbers up to the end of the file, without comments; returns how many. The files are in a
+// folder beside the program, where it runs.
 static size_t load(const char *name, uint8_t *bytes)
 {
     char path[1024];
-    snprintf(path, sizeof path, "%s/%s.hex", TOFU_GOLDEN_FOLDER, name);
+    snprintf(path, sizeof path, "golden/%s.hex", name);
     FILE *file = fopen(path, "r");
     assert_true_or(file != NULL, "cannot open %s", path);
     char line[256];
