@@ -55,8 +55,8 @@ enum tf_connect tf_socket_connect(
 enum tf_connect tf_socket_connect_finish(
     tf_socket socket, enum tofu_status *status_out, int *error_out);
 
-/// Room for a path of Windows from its root: a folder of at most 260 units, and a Unix path in it.
-#define TF_FULL_PATH_UNITS_MAX 368
+/// Room for a path of Windows from its root: the system takes 260 units, the lock beside the path has 5 more.
+#define TF_FULL_PATH_UNITS_MAX 255
 
 /// A listening socket and what must be removed with it.
 struct tf_listener {
