@@ -188,6 +188,9 @@ static void expect_one_winner(struct link_fixture *link, char *words, size_t roo
         side_put(&link->server, message);
         verdict_count++;
     }
+    if (winner_count != 1) {
+        print_error("the others were told: %s\n", words);
+    }
     assert_int_equal(winner_count, 1);
 }
 

@@ -9,6 +9,8 @@
 // How a child ends that we end.
 #define KILLED 0xC0000420u
 
+#define START_ATTEMPTS_MAX 3
+
 static HANDLE pipe_open(char *name, size_t name_size)
 {
     static LONG number;
@@ -29,6 +31,29 @@ static HANDLE pipe_open(char *name, size_t name_size)
         NULL);
 }
 
+// Why no child was started, which nobody else could tell.
+static bool tell_failure(const char *function)
+{
+    (void)fprintf(stderr, "%s: error %lu\n", function, GetLastError());
+    return false;
+}
+
+// Under load Wine loses a child now and then before its first instruction, and calls that an internal error of
+// its own. Nothing has run then.
+static bool create_process(
+    const char *program, char *line, STARTUPINFOA *startup, PROCESS_INFORMATION *started_out)
+{
+    for (int attempt = 0; attempt < START_ATTEMPTS_MAX; attempt++) {
+        if (CreateProcessA(program, line, NULL, NULL, TRUE, 0, NULL, NULL, startup, started_out)) {
+            return true;
+        }
+        if (GetLastError() != ERROR_INTERNAL_ERROR) {
+            return false;
+        }
+    }
+    return false;
+}
+
 static bool start_program(const char *arguments, HANDLE output, HANDLE *process_out)
 {
     char program[MAX_PATH];
@@ -45,9 +70,11 @@ static bool start_program(const char *arguments, HANDLE output, HANDLE *process_
         return false;
     }
     int written = snprintf(line, sizeof line, "\"%s\" %s", program, arguments);
-    if (written < 0 || (size_t)written >= sizeof line ||
-        !CreateProcessA(program, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &started)) {
+    if (written < 0 || (size_t)written >= sizeof line) {
         return false;
+    }
+    if (!create_process(program, line, &startup, &started)) {
+        return tell_failure("CreateProcess");
     }
     (void)CloseHandle(started.hThread);
     *process_out = started.hProcess;
@@ -61,13 +88,17 @@ bool process_start(struct child *child, const char *first, const char *second)
     SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
     HANDLE process = NULL;
     int size = snprintf(arguments, sizeof arguments, "%s \"%s\"", first, second);
-    HANDLE told = pipe_open(name, sizeof name);
-    if (told == INVALID_HANDLE_VALUE || size < 0 || (size_t)size >= sizeof arguments) {
+    if (size < 0 || (size_t)size >= sizeof arguments) {
         return false;
     }
+    HANDLE told = pipe_open(name, sizeof name);
+    if (told == INVALID_HANDLE_VALUE) {
+        return tell_failure("CreateNamedPipe");
+    }
     HANDLE output = CreateFileA(name, GENERIC_WRITE, 0, &inherited, OPEN_EXISTING, 0, NULL);
-    bool is_started = output != INVALID_HANDLE_VALUE && start_program(arguments, output, &process);
-    if (output != INVALID_HANDLE_VALUE) {
+    bool is_open = output != INVALID_HANDLE_VALUE || tell_failure("CreateFile of a pipe");
+    bool is_started = is_open && start_program(arguments, output, &process);
+    if (is_open) {
         (void)CloseHandle(output);
     }
     if (!is_started) {
