@@ -7,7 +7,7 @@
 
 A case is a test of CTest or, where that is a cmocka program, one of its cases. A test that runs once per
 poller has each case once per poller, and each of them is compared by itself. What there is here and did not
-run there, because it is missing or because it was skipped, must be named in the list:
+run there, because it is missing or because it was skipped or disabled, must be named in the list:
 
     pattern  count  reason
     pattern  count  reason; runs as PROGRAM
@@ -30,6 +30,8 @@ POLLER = re.compile(r"_(epoll|poll|afd)(?=_|$)")
 CASE_POLLER = re.compile(r"^(epoll|poll|afd)\b[ ,:]*")
 RUN = re.compile(r"^\[ RUN      \] (.*?)\s*$", re.MULTILINE)
 SKIPPED = re.compile(r"^\[  SKIPPED \] (?!\d+ test)(.*?)\s*$", re.MULTILINE)
+# What failed has run: that it failed is for others to say. What CTest was told to leave out is "disabled".
+RAN = ("run", "fail")
 
 
 class Suite(NamedTuple):
@@ -51,8 +53,7 @@ def read_suite(*texts: str) -> Suite:
         poller = match[1] if (match := POLLER.search(name)) else ""
         base = POLLER.sub("", name)
         output = test.findtext("system-out") or ""
-        # What failed has run: that it failed is for others to say.
-        is_skipped = test.find("skipped") is not None or test.attrib["status"] == "notrun"
+        is_skipped = test.find("skipped") is not None or test.attrib["status"] not in RAN
         skipped = set(SKIPPED.findall(output))
         for case in RUN.findall(output) or [""]:
             own = match[1] if (match := CASE_POLLER.search(case)) else poller
@@ -154,6 +155,8 @@ def self_test() -> int:
         (junit(one, test("b")), "a/* 1 no reason", 0),
         (junit(two, test("b")), "a/two 0 never here", 0),
         (junit(two, test("b", status="notrun")), "", 1),
+        (junit(two, test("b", "Disabled", status="disabled")), "", 1),
+        (junit(two, test("b", "Disabled", status="disabled")), "b 1 no reason", 0),
         (junit(two), "# words\n\nb 1 no reason", 0),
         (junit(), "* 3 no reason", 1),
         # A count must be so: not too large, and not too small, as when a case has joined unseen.

@@ -5,9 +5,9 @@
     count_skips.py JUNIT_FILE
     count_skips.py --self-test
 
-Counted are tests that were skipped as a whole and cases that programs of cmocka skipped, which CTest does
-not see. Each says `skipped: reason` before; one that does not ends this with 1. A case that goes on without a
-part of it says `skipped in part: reason`, and is counted as well.
+Counted are tests that were skipped as a whole or disabled, and cases that programs of cmocka skipped, which
+CTest does not see. Each says `skipped: reason` before; one that does not ends this with 1. A case that goes on
+without a part of it says `skipped in part: reason`, and is counted as well.
 """
 import pathlib
 import re
@@ -16,6 +16,8 @@ import xml.etree.ElementTree
 from collections import Counter
 
 UNSAID = "no reason given"
+# What a test can be that has run. CTest says "disabled", too, and nothing else of such a test.
+RAN = ("run", "fail")
 REASON = re.compile(r"\bskipped: (.*?)\s*$", re.MULTILINE)
 PART = re.compile(r"\bskipped (in part: .*?)\s*$", re.MULTILINE)
 CASE = re.compile(r"^\[ RUN      \] .*?\n(.*?)(?=^\[ RUN      \]|^\[=|\Z)", re.MULTILINE | re.DOTALL)
@@ -30,7 +32,7 @@ def reason_in(output: str) -> str:
 def skips_of(test: xml.etree.ElementTree.Element) -> list[str]:
     """The reason of each skip, of the whole test or of its cases."""
     output = test.findtext("system-out") or ""
-    if test.find("skipped") is not None or test.attrib["status"] == "notrun":
+    if test.find("skipped") is not None or test.attrib["status"] not in RAN:
         return [reason_in(output)]
     whole = [reason_in(case) for case in CASE.findall(output) if CASE_SKIPPED.search(case)]
     return whole + PART.findall(output)
@@ -60,6 +62,7 @@ def self_test() -> int:
         ('status="notrun"', "skipped: y\n", {"y": 1}),
         ('status="notrun"', "a: skipped: z\n0 passed, 1 skipped\n", {"z": 1}),
         ('status="notrun"', "", {UNSAID: 1}),
+        ('status="disabled"', "Disabled", {UNSAID: 1}),
     ]
     mistakes = 0
     for status, output, expected in plants:
