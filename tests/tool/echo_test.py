@@ -130,7 +130,7 @@ def files_come_back_as_streams_with_more(context: Context) -> None:
 
 @case
 def requests_signals_and_byes_are_answered_in_kind(context: Context) -> None:
-    server = context.serve_both()
+    server = context.serve_each()
     for address in server.addresses:
         peer = RawPeer.connect(address)
         stream = [
@@ -149,12 +149,12 @@ def requests_signals_and_byes_are_answered_in_kind(context: Context) -> None:
         ]
         equal(answers, expected)
         peer.take_leave()
-    server.end_well(2)
+    server.end_well(len(server.addresses))
 
 
 @case
 def answers_to_a_peer_that_reads_late_are_all_there_and_in_order(context: Context) -> None:
-    server = context.serve_both("--pool=32")
+    server = context.serve_each("--pool=32")
     for address in server.addresses:
         peer = RawPeer.connect(address)
 
@@ -166,7 +166,7 @@ def answers_to_a_peer_that_reads_late_are_all_there_and_in_order(context: Contex
         equal(peer.receive(), None)
         sender.join(DEADLINE_S)
         peer.socket.close()
-    server.end_well(2)
+    server.end_well(len(server.addresses))
 
 
 # 60 MB are more than the server's send queue (8 MiB), its pool (2 MB) and the kernel's buffers take.
@@ -201,7 +201,7 @@ def send_until_stuck(peer: RawPeer) -> threading.Thread:
 
 @case
 def a_bye_stays_behind_the_answers_that_wait(context: Context) -> None:
-    server = context.serve_both("--pool=256")
+    server = context.serve_each("--pool=256")
     for address in server.addresses:
         peer = RawPeer.connect(address)
         # 18 MB: more than queue and kernel take, but less than what the pool has room for besides.
@@ -217,12 +217,12 @@ def a_bye_stays_behind_the_answers_that_wait(context: Context) -> None:
         equal(peer.receive(), Frame(BYE_RESPONSE, count + 1))
         equal(peer.receive(), None)
         peer.socket.close()
-    server.end_well(4)
+    server.end_well(2 * len(server.addresses))
 
 
 @case
 def a_peer_that_never_reads_takes_nothing_with_it_when_it_goes(context: Context) -> None:
-    server = context.serve_both("--pool=32")
+    server = context.serve_each("--pool=32")
     for address in server.addresses:
         peer = RawPeer.connect(address)
         sender = send_until_stuck(peer)
@@ -235,7 +235,8 @@ def a_peer_that_never_reads_takes_nothing_with_it_when_it_goes(context: Context)
         context.run("echo", *server.addresses, "--messages=1000")
     result = server.end()
     equal((result.code, result.err), (0, ""))
-    contains(result.out, "ended: 4 channels gracefully, 2 otherwise")
+    count = len(server.addresses)
+    contains(result.out, f"ended: {count * count} channels gracefully, {count} otherwise")
 
 
 @case
@@ -468,7 +469,7 @@ def one_unreachable_address_of_two_is_enough_to_fail(context: Context) -> None:
 
 @case
 def an_address_in_use_cannot_be_listened_on(context: Context) -> None:
-    server = context.serve_both()
+    server = context.serve_each()
 
     for address in server.addresses:
         result = context.run("echo-server", "--listen", address, code=3)
@@ -477,7 +478,7 @@ def an_address_in_use_cannot_be_listened_on(context: Context) -> None:
 
     # The attempt must not have hurt the one that is there.
     context.run("echo", *server.addresses, "--messages=5")
-    server.end_well(2)
+    server.end_well(len(server.addresses))
 
 
 if __name__ == "__main__":

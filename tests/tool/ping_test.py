@@ -31,7 +31,7 @@ from support import (
 
 @case
 def pings_are_answered_over_tcp_and_unix_sockets(context: Context) -> None:
-    server = context.serve_both()
+    server = context.serve_each()
     for address in server.addresses:
         result = context.run("ping", address, "--count=5", "--interval=1")
 
@@ -41,7 +41,7 @@ def pings_are_answered_over_tcp_and_unix_sockets(context: Context) -> None:
             contains(line, f"64 bytes, ping {number}:", "s")
         contains(lines[5], f"{address}: 5 sent, 5 answered, 0 lost; min", "p50", "p99", "max")
         equal(result.err, "")
-    server.end_well(2)
+    server.end_well(len(server.addresses))
 
 
 @case

@@ -7,7 +7,7 @@ event, and has a deadline after which the test fails.
 
 The tool may be a program of another system, which an emulator runs (--emulator, --system). What a
 test says about POSIX alone is marked with @only_on_posix and its reason, and is a skipped test
-elsewhere.
+elsewhere; what a test leaves out there it says with leave_out().
 """
 import argparse
 import contextlib
@@ -47,6 +47,12 @@ def case(function: Case) -> Case:
 def skip(reason: str) -> None:
     print(f"skipped: {reason}")
     sys.exit(SKIPPED)
+
+
+@functools.cache
+def leave_out(reason: str) -> None:
+    """Says that the test goes on without a part of it, once for each reason; scripts/count_skips.py counts."""
+    print(f"skipped in part: {reason}")
 
 
 def only_on_posix(reason: str) -> Callable[[Case], Case]:
@@ -166,11 +172,14 @@ class Context:
             return True
         has_them = "no Unix sockets" not in self.run("echo", "uds:///nobody", code=3).err
         if not has_them:
-            print("note: no Unix sockets here")
+            leave_out("a tool test without its Unix half: no Unix sockets here")
         return has_them
 
     def second_address(self, name: str) -> str:
-        """Where a server listens besides TCP: a Unix socket, or TCP again where there is none."""
+        """Where a server listens besides TCP: a Unix socket, or TCP again where there is none.
+
+        For tests that need two listeners at a time, of whatever kind.
+        """
         return f"uds://{self.folder}/{name}" if self.has_unix_sockets else "tcp://127.0.0.1:0"
 
     def need_unix_sockets(self) -> None:
@@ -179,7 +188,10 @@ class Context:
 
     def sample(self, values: Sequence[T], start: int) -> Sequence[T]:
         """All of them; in an emulator, where starting the tool takes a while, every third."""
-        return values[start % 3 :: 3] if self.is_windows else values
+        if not self.is_windows:
+            return values
+        leave_out("a tool test with every third of its values: an emulator takes a while to start")
+        return values[start % 3 :: 3]
 
     def words(self, posix: str) -> str:
         """What POSIX says, or nothing in particular: Windows speaks the language of its user."""
@@ -212,12 +224,16 @@ class Context:
         return server
 
     def serve_both(self, *arguments: str) -> Server:
-        """A server on TCP and, if there are any, on a Unix socket."""
+        """A server on two addresses at a time: TCP and a Unix socket, or TCP twice where there is none."""
         addresses = ("--listen", "tcp://127.0.0.1:0", "--listen", self.second_address("s"))
         return self.serve(*addresses, *arguments)
 
-    def serve_tcp(self) -> Server:
-        return self.serve("--listen", "tcp://127.0.0.1:0")
+    def serve_each(self, *arguments: str) -> Server:
+        """A server for tests that go from one kind of address to the next: on a Unix socket if there are any."""
+        return self.serve_both(*arguments) if self.has_unix_sockets else self.serve_tcp(*arguments)
+
+    def serve_tcp(self, *arguments: str) -> Server:
+        return self.serve("--listen", "tcp://127.0.0.1:0", *arguments)
 
     def kill_servers(self) -> None:
         for server in self.servers:

@@ -64,6 +64,8 @@ class Receiver:
             listeners=3 if cleaned else 2,
         )
         self.addresses = self.server.addresses[-2:]
+        # One of each kind, for tests that go from one to the next.
+        self.kinds = self.addresses if self.context.has_unix_sockets else self.addresses[:1]
 
     def end(self, code: int = 0, err: str = "") -> str:
         """Ends it, and returns its last line."""
