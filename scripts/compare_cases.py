@@ -11,11 +11,13 @@ run there, because it is missing or because it was skipped or disabled, must be 
 
     pattern  count  reason
     pattern  count  reason; runs as PROGRAM
+    pattern  count  in part: reason
 
 where the pattern is that of a shell, held against `test/case` without the poller's name; a case belongs to the
 first that fits. The count says how many cases these are, so that none joins them unseen: whoever leaves
-out one more writes a larger number. Where another program runs the cases there, it must have run each. Ends
-with 0 only if all this is so.
+out one more writes a larger number. Where another program runs the cases there, it must have run each. A case
+that ran there and said `skipped in part: reason`, as it did not here, is named by a line of the third kind.
+Ends with 0 only if all this is so.
 """
 import fnmatch
 import pathlib
@@ -28,15 +30,19 @@ from typing import Iterator, NamedTuple
 POLLER = re.compile(r"_(epoll|poll|afd)(?=_|$)")
 # Programs that go through all pollers by themselves begin each case with the poller's name.
 CASE_POLLER = re.compile(r"^(epoll|poll|afd)\b[ ,:]*")
-RUN = re.compile(r"^\[ RUN      \] (.*?)\s*$", re.MULTILINE)
+# Its name, and what it said.
+RUN = re.compile(r"^\[ RUN      \] (.*?)[ \r]*\n(.*?)(?=^\[ RUN      \]|^\[=|\Z)", re.MULTILINE | re.DOTALL)
 SKIPPED = re.compile(r"^\[  SKIPPED \] (?!\d+ test)(.*?)\s*$", re.MULTILINE)
 # What failed has run: that it failed is for others to say. What CTest was told to leave out is "disabled".
 RAN = ("run", "fail")
+IN_PART = re.compile(r"\bskipped in part: ")
+PARTLY = "in part: "
 
 
 class Suite(NamedTuple):
     ran: dict[str, set[str]]  # poller, or "" -> cases
     skipped: dict[str, set[str]]
+    in_part: set[str]
 
 
 class LeftOut(NamedTuple):
@@ -47,7 +53,7 @@ class LeftOut(NamedTuple):
 
 
 def read_suite(*texts: str) -> Suite:
-    suite = Suite({}, {})
+    suite = Suite({}, {}, set())
     for test in (t for text in texts for t in xml.etree.ElementTree.fromstring(text).iter("testcase")):
         name = test.attrib["name"]
         poller = match[1] if (match := POLLER.search(name)) else ""
@@ -55,11 +61,13 @@ def read_suite(*texts: str) -> Suite:
         output = test.findtext("system-out") or ""
         is_skipped = test.find("skipped") is not None or test.attrib["status"] not in RAN
         skipped = set(SKIPPED.findall(output))
-        for case in RUN.findall(output) or [""]:
+        for case, said in RUN.findall(output + "\n") or [("", output)]:
             own = match[1] if (match := CASE_POLLER.search(case)) else poller
             name = f"{base}/{CASE_POLLER.sub('', case)}" if case else base
             into = suite.skipped if is_skipped or case in skipped else suite.ran
             into.setdefault(own, set()).add(name)
+            if into is suite.ran and IN_PART.search(said):
+                suite.in_part.add(name)
     return suite
 
 
@@ -78,7 +86,7 @@ def everything(*kinds: dict[str, set[str]]) -> set[str]:
 
 
 def sort_absent(absent: set[str], left_out: list[LeftOut]) -> tuple[dict[LeftOut, list[str]], list[str]]:
-    """Returns the cases that each line of the list names, and those that none does."""
+    """Returns the cases that each of these lines of the list names, and those that none does."""
     named: dict[LeftOut, list[str]] = {entry: [] for entry in left_out}
     unnamed = []
     for case in sorted(absent):
@@ -96,33 +104,44 @@ def complain_about(entry: LeftOut, cases: list[str], ran_there: set[str]) -> Ite
                 yield f"{case}: {entry.substitute} did not run it"
 
 
+def tell_reasons(named: dict[LeftOut, list[str]]) -> Iterator[str]:
+    reasons: Counter[str] = Counter()
+    for entry, cases in named.items():
+        reasons[entry.reason] += len(cases)
+    for reason, count in reasons.most_common():
+        if count > 0:
+            yield f"      {count:5} {reason}"
+
+
 def compare(here: Suite, there: Suite, left_out: list[LeftOut]) -> tuple[list[str], list[str]]:
     """Returns complaints, and what there is to tell."""
     all_here = everything(here.ran, here.skipped)
     ran_there = everything(there.ran)
     skipped_there = everything(there.skipped)
     absent = all_here - ran_there
-    named, unnamed = sort_absent(absent, left_out)
+    partial = (there.in_part - here.in_part) & all_here
+    named, unnamed = sort_absent(absent, [e for e in left_out if not e.reason.startswith(PARTLY)])
+    partly, unnamed_partly = sort_absent(partial, [e for e in left_out if e.reason.startswith(PARTLY)])
 
     complaints = [
         f"{case}: here, {'skipped' if case in skipped_there else 'missing'} there, not in the list"
         for case in unnamed
     ]
-    for entry, cases in named.items():
+    complaints += [f"{case}: here, only in part there, not in the list" for case in unnamed_partly]
+    for entry, cases in (named | partly).items():
         complaints += complain_about(entry, cases, ran_there)
     if not everything(here.ran) or not ran_there:
         complaints.append("no case ran at all")
 
     substituted = sum(len(cases) for entry, cases in named.items() if entry.substitute)
-    reasons: Counter[str] = Counter()
-    for entry, cases in named.items():
-        reasons[entry.reason] += len(cases)
     told = [
         f"{len(all_here):5} cases here, {len(everything(here.skipped))} of them skipped",
         f"{len(all_here) - len(absent):5} of them ran there",
+        f"{len(partial):5} of these only in part",
+        *tell_reasons(partly),
         f"{len(absent) - len(unnamed):5} of them are left out by name",
-        *(f"      {count:5} {reason}" for reason, count in reasons.most_common() if count > 0),
-        f"{substituted:5} of these ran there as cases of another program",
+        *tell_reasons(named),
+        f"{substituted:5} of those left out ran there as cases of another program",
         f"{len(ran_there - all_here):5} cases ran only there",
         f"{len(skipped_there):5} cases were skipped there while their programs ran",
     ]
@@ -146,6 +165,8 @@ def self_test() -> int:
     one = test("a_afd", "[ RUN      ] one", "[       OK ] one")
     two = test("a_afd", "[ RUN      ] one", "[ RUN      ] two")
     skipped = test("a_afd", "[ RUN      ] one", "[ RUN      ] two", "[  SKIPPED ] two")
+    part = "skipped in part: x"
+    partly = test("a_afd", "[ RUN      ] one", part, "[       OK ] one", "[ RUN      ] two")
     plants = [
         (junit(two, test("b")), "", 0),
         (junit(two), "", 1),
@@ -173,6 +194,16 @@ def self_test() -> int:
         (junit(one), "a/two 1 no reason", 0, junit(skipped)),
         (junit(test("a_afd", "[ RUN      ] one", "[ RUN      ] two", status="fail"), test("b")), "", 0),
         (junit(test("a", "[ RUN      ] afd: one", "[ RUN      ] afd, two"), test("b")), "", 0),
+        # What ran in part is named as well, unless it does so here, too.
+        (junit(two, test("b", part)), "", 1),
+        (junit(two, test("b", part)), "b 1 in part: no reason", 0),
+        (junit(two, test("b", part)), "b 1 no reason", 2),
+        (junit(two, test("b")), "b 1 in part: no reason", 1),
+        (junit(one, test("b")), "a/two 1 in part: no reason", 2),
+        (junit(partly, test("b")), "a/one 1 in part: no reason", 0),
+        (junit(partly, test("b")), "a/two 1 in part: no reason", 2),
+        (junit(partly, test("b")), "", 0, junit(partly, test("b"))),
+        (junit(two, test("b"), test("c", part)), "", 0),
     ]
     mistakes = 0
     for there, left_out, expected, *other in plants:
