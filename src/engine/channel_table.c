@@ -75,7 +75,9 @@ static enum tofu_status choose_number(struct tf_channel_table *table, uint16_t *
     }
     if (table->next_fresh > TF_CHANNELS_MAX) {
         uint16_t number = table->first_free;
-        TF_ASSERT(number != 0);
+        if (number == 0) {
+            return TOFU_NOT_ALLOWED;
+        }
         table->first_free = tf_table_slot(table, number)->next_free;
         *number_out = number;
         return TOFU_OK;
@@ -145,6 +147,16 @@ void tf_table_remove(struct tf_channel_table *table, uint16_t number)
 
     slot->channel = NULL;
     tf_mutex_lock(&table->lock);
+    table->channel_count--;
+    tf_mutex_unlock(&table->lock);
+}
+
+void tf_table_release(struct tf_channel_table *table, uint16_t number)
+{
+    struct tf_slot *slot = tf_table_slot(table, number);
+    TF_ASSERT(!tf_slot_state(slot).is_open);
+
+    tf_mutex_lock(&table->lock);
     slot->next_free = 0;
     if (table->first_free == 0) {
         table->first_free = number;
@@ -152,7 +164,6 @@ void tf_table_remove(struct tf_channel_table *table, uint16_t number)
         tf_table_slot(table, table->last_free)->next_free = number;
     }
     table->last_free = number;
-    table->channel_count--;
     tf_mutex_unlock(&table->lock);
 }
 

@@ -70,7 +70,7 @@ void tf_table_close(struct tf_channel_table *table);
 
 /// Gives a number to a channel and opens its slot, which takes no posts before tf_slot_publish(). Threads: any.
 ///
-/// @retval TOFU_NOT_ALLOWED        all numbers are in use.
+/// @retval TOFU_NOT_ALLOWED        there are as many channels as may be, or all numbers are in use.
 /// @retval TOFU_ALLOCATION_FAILED  no memory for a page of slots.
 TOFU_NODISCARD enum tofu_status tf_table_add(
     struct tf_channel_table *table,
@@ -80,8 +80,12 @@ TOFU_NODISCARD enum tofu_status tf_table_add(
     uint16_t *number_out,
     uint32_t *ticket_out);
 
-/// Gives a closed number without load back. Threads: any.
+/// Ends the channel of a closed number without load; the number stays in use. Threads: any.
 void tf_table_remove(struct tf_channel_table *table, uint16_t number);
+
+/// Lets the number of a channel that has ended be used again. Once nothing about that channel is in a receive
+/// queue any more: what two channels of one number have there would mix. Threads: any.
+void tf_table_release(struct tf_channel_table *table, uint16_t number);
 
 /// Wakes the posters that wait for room in any slot, because something else ends their wait; a poster
 /// counts itself in `waiting_posters` before it enters the slot's event count. Threads: any.

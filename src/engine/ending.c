@@ -255,6 +255,9 @@ void tf_ending_finish(struct tf_reactor *reactor)
         tf_count(&reactor->counters.channels_closed, 1);
         tf_count(&reactor->counters.channels_graceful, channel->is_graceful ? 1 : 0);
         tf_table_remove(reactor->table, channel->number);
+        if (channel->group->is_destroyed) {
+            tf_table_release(reactor->table, channel->number); // Nobody takes the notice.
+        }
         retire(reactor, channel);
     }
 }

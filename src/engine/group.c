@@ -192,6 +192,7 @@ void tf_group_drop_mail(struct tofu_group *group)
     struct tofu_message *message = tf_mailbox_empty(&group->mailbox);
     while (message != NULL) {
         struct tofu_message *next = message->next;
+        tf_notices_left(&group->engine->table, message);
         put_back(group, message);
         message = next;
     }
@@ -249,6 +250,7 @@ static enum tofu_status enter(struct tofu_group *group)
 
 static void note_taken(struct tofu_group *group, struct tofu_message *message)
 {
+    tf_notices_left(&group->engine->table, message);
     if (message->is_update) {
         message->is_update = false;
         atomic_fetch_sub(&group->update_count, 1);

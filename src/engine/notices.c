@@ -48,6 +48,13 @@ void tf_notices_deliver(
     choose_round(reactor, group, message);
 }
 
+void tf_notices_left(struct tf_channel_table *table, const struct tofu_message *message)
+{
+    if (message->flow == &message->own_flow) {
+        tf_table_release(table, message->header.channel);
+    }
+}
+
 static uint8_t returned_opcode(uint8_t opcode)
 {
     if (opcode == TOFU_HELLO_REQUEST) {

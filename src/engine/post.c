@@ -115,6 +115,7 @@ static void unmake_channel(struct tofu_engine *engine, struct tf_channel *channe
 {
     tf_slot_close(tf_table_slot(&engine->table, channel->number));
     tf_table_remove(&engine->table, channel->number);
+    tf_table_release(&engine->table, channel->number);
     tf_reactor_wake(&engine->reactor);
     tf_pool_put(&engine->pool, channel->closing_notice);
     channel->closing_notice = NULL;

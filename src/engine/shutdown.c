@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/group.h"
 #include "engine/ids.h"
+#include "engine/notices.h"
 #include "wire/header.h"
 
 enum tofu_status tf_shutdown_say_bye(struct tf_reactor *reactor, struct tf_channel *channel)
@@ -124,6 +125,7 @@ static void drop_outbox(struct tf_reactor *reactor, struct tofu_group *group)
     while (group->outbox_newest != NULL) {
         struct tofu_message *message = group->outbox_newest;
         group->outbox_newest = message->next;
+        tf_notices_left(reactor->table, message);
         tf_pool_put(reactor->pool, message);
     }
     group->outbox_oldest = NULL;

@@ -7,14 +7,25 @@
 
 #define NUMBERS 65534
 
-// Opens a channel that ends at once, since its address is none; returns its number.
-static uint16_t open_and_end(const struct side *side)
+// Of a channel that ends at once, since its address is none.
+static struct tofu_message *doomed_hello(const struct side *side)
 {
     struct tofu_message *hello = side_message(side, TOFU_HELLO_REQUEST, 0, NULL);
     assert_status(TOFU_OK, tofu_message_append_text(hello, "~connect_to", "nonsense"));
-    struct tofu_header posted = side_post(side, hello);
+    return hello;
+}
+
+static void expect_end(const struct side *side, struct tofu_header posted)
+{
     side_put(side, side_expect_notice(side, TOFU_HELLO_RESPONSE, TOFU_INVALID_ADDRESS));
     side_expect_closed(side, posted.channel, posted.id, "invalid_address");
+}
+
+// Returns the number that it had.
+static uint16_t open_and_end(const struct side *side)
+{
+    struct tofu_header posted = side_post(side, doomed_hello(side));
+    expect_end(side, posted);
     return posted.channel;
 }
 
@@ -36,6 +47,59 @@ static void a_number_comes_back_when_all_others_were_used(void **state)
         }
         used_at[number] = turn;
     }
+}
+
+/// The channel that has a number now.
+struct life {
+    uint64_t id; ///< of what opened it
+    bool is_answered;
+};
+
+static uint16_t post_doomed(const struct side *side, struct life *lives)
+{
+    struct tofu_header posted = side_post(side, doomed_hello(side));
+    lives[posted.channel] = (struct life){.id = posted.id};
+    return posted.channel;
+}
+
+// Takes the next message, which must be of the life that its number has now. Returns the number if it was
+// the last one, or 0.
+static uint16_t take_of_life(const struct side *side, struct life *lives)
+{
+    struct tofu_message *message = side_await(side);
+    uint16_t number = tofu_message_header(message)->channel;
+    bool is_closing = message_is_closing(message);
+    assert_int_equal(tofu_message_header(message)->id, lives[number].id);
+    assert_int_equal(is_closing, lives[number].is_answered);
+    lives[number].is_answered = true;
+    side_put(side, message);
+    return is_closing ? number : 0;
+}
+
+// Two channels of one number in a receive queue would mix.
+static void a_number_comes_back_when_its_last_message_was_taken(void **state)
+{
+    static struct life lives[NUMBERS + 1];
+    struct link_fixture *link = *state;
+    link_open_server(link, NULL);
+    const struct side *side = &link->server;
+    for (size_t i = 0; i < NUMBERS - 1; i++) {
+        (void)post_doomed(side, lives);
+    }
+    side_expect_stat(side, channels, 1); // The listener; all others have ended.
+    side_expect_refusal(side, doomed_hello(side), TOFU_NOT_ALLOWED);
+
+    uint16_t first = 0;
+    while (first == 0) {
+        first = take_of_life(side, lives);
+    }
+
+    assert_int_equal(post_doomed(side, lives), first);
+    side_expect_refusal(side, doomed_hello(side), TOFU_NOT_ALLOWED);
+    for (size_t left = NUMBERS - 1; left > 0;) {
+        left -= take_of_life(side, lives) != 0 ? 1 : 0;
+    }
+    side_expect_silence(side);
 }
 
 static void no_more_channels_than_allowed_are_posted(void **state)
@@ -112,6 +176,7 @@ int main(void)
     };
     static const struct CMUnitTest number_tests[] = {
         LINK_TEST(a_number_comes_back_when_all_others_were_used),
+        LINK_TEST(a_number_comes_back_when_its_last_message_was_taken),
     };
     static const struct CMUnitTest one_engine_tests[] = {
         CONNECTED_LINK_TEST(both_ends_in_one_engine_have_their_own_numbers),

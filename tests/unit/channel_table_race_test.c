@@ -115,6 +115,7 @@ static bool end_life(struct life *life, uint32_t taken)
     }
     life->final_count = taken;
     tf_table_remove(&table, life->number);
+    tf_table_release(&table, life->number);
     return true;
 }
 
@@ -192,6 +193,7 @@ static void let_go(struct owner *own, size_t index)
     tf_slot_close(tf_table_slot(&table, number));
     atomic_store(&is_owned[number], false);
     tf_table_remove(&table, number);
+    tf_table_release(&table, number);
 }
 
 static bool own_and_let_go(void *context)
@@ -291,6 +293,7 @@ static void race(uint32_t rival_count, bool (*act)(uint32_t index, struct tf_slo
         is_good = act(i, slot);
         tf_slot_close(slot);
         tf_table_remove(&table, lives[i].number);
+        tf_table_release(&table, lives[i].number);
     }
 
     for (uint32_t i = 0; i < rival_count; i++) {

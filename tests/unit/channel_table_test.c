@@ -63,6 +63,7 @@ static void drop(struct fixture *own, uint16_t number)
 {
     tf_slot_close(tf_table_slot(&own->table, number));
     tf_table_remove(&own->table, number);
+    tf_table_release(&own->table, number);
 }
 
 static void a_new_channel_is_open_in_its_first_life(void **state)
@@ -112,6 +113,7 @@ static void a_life_that_is_over_does_not_become_public(void **state)
     assert_false(tf_slot_state(own->slot).is_public);
     assert_false(tf_slot_state(own->slot).is_open);
     tf_table_remove(&own->table, own->number);
+    tf_table_release(&own->table, own->number);
 
     add(own);
     tf_slot_publish(own->slot, own->ticket + 1);
@@ -122,6 +124,7 @@ static void a_life_that_is_over_does_not_become_public(void **state)
     tf_slot_close(own->slot);
     assert_false(tf_slot_state(own->slot).is_public);
     tf_table_remove(&own->table, own->number);
+    tf_table_release(&own->table, own->number);
 }
 
 // The fields of a state share one word: none may spill into another.
@@ -178,6 +181,25 @@ static void there_are_65534_numbers_and_no_more(void **state)
     assert_int_equal(own->table.channel_count, 65534);
     assert_false(tf_slot_state(tf_table_slot(&own->table, 65535)).is_open);
     assert_false(tf_slot_state(tf_table_slot(&own->table, 0)).is_open);
+}
+
+// Its last message may still be in a receive queue, where a second channel of that number would mix with it.
+static void a_number_whose_channel_has_ended_waits_for_its_release(void **state)
+{
+    struct fixture *own = *state;
+    for (int i = 0; i < 65534; i++) {
+        add(own);
+    }
+    tf_slot_close(tf_table_slot(&own->table, 7));
+    tf_table_remove(&own->table, 7);
+    assert_int_equal(own->table.channel_count, 65533);
+    assert_status(TOFU_NOT_ALLOWED, try_add(own, 0, TF_CONNECTING));
+
+    tf_table_release(&own->table, 7);
+
+    add(own);
+    assert_int_equal(own->number, 7);
+    assert_status(TOFU_NOT_ALLOWED, try_add(own, 0, TF_CONNECTING));
 }
 
 static void a_full_table_has_room_again_when_a_channel_ends(void **state)
@@ -332,6 +354,7 @@ static void a_closed_slot_keeps_its_life_until_its_load_is_gone(void **state)
     tf_slot_unload(own->slot, 1, 100);
     assert_false(tf_slot_is_loaded(own->slot));
     tf_table_remove(&own->table, own->number);
+    tf_table_release(&own->table, own->number);
 }
 
 static void a_closed_slot_moves_no_more(void **state)
@@ -525,6 +548,7 @@ int main(void)
         TEST(every_side_and_session_and_group_keeps_to_its_bits),
         TEST(numbers_that_were_never_given_have_no_open_slot),
         TEST(there_are_65534_numbers_and_no_more),
+        TEST(a_number_whose_channel_has_ended_waits_for_its_release),
         cmocka_unit_test_setup_teardown(
             a_full_table_has_room_again_when_a_channel_ends, set_up_three, tear_down),
         TEST(a_number_comes_again_only_after_all_others),
