@@ -15,7 +15,7 @@
 
 /// How long a listener to be waits for others who are at its Unix path: one of them takes microseconds, or a
 /// fifth of a second where it asks whether somebody is alive there who does not answer.
-#define TURN_NS (2 * TF_SECOND)
+#define TURN_NS (5 * TF_SECOND)
 
 static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channel)
 {

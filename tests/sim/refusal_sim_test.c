@@ -117,7 +117,7 @@ static void a_listener_waits_for_another_starter_and_then_listens(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEED_COUNT; seed++) {
         struct pair pair;
-        (void)queue_welcome(&pair, seed, (uint64_t)(1 + seed % 1900) * TF_MILLISECOND);
+        (void)queue_welcome(&pair, seed, (uint64_t)(1 + seed % 4900) * TF_MILLISECOND);
         sim_config()->busy_rate = 0;
         uint64_t begin_ns = sim_now();
 
@@ -156,7 +156,7 @@ static void a_listener_does_not_wait_for_ever(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEED_COUNT; seed++) {
         struct pair pair;
-        uint16_t channel = queue_welcome(&pair, seed, 1900 * TF_MILLISECOND);
+        uint16_t channel = queue_welcome(&pair, seed, 4900 * TF_MILLISECOND);
         uint64_t begin_ns = sim_now();
 
         expect_refused(&pair, channel, TOFU_LISTEN_FAILED);

@@ -142,7 +142,7 @@ static void let_all_begin(struct link_fixture *link, struct race *race, bool is_
     if (!is_held) {
         return;
     }
-    // It has tried by then. Who has its own two seconds behind it before all others have begun would give up.
+    // It has tried by then. Who has its own five seconds behind it before all others have begun would give up.
     struct tofu_message *message = side_expect(&link->server, TOFU_SIGNAL);
     assert_int_equal(tofu_message_header(message)->id, ID_POSTED);
     side_put(&link->server, message);
