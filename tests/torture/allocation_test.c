@@ -54,6 +54,9 @@ static void fail_allocations(const struct scene_kind *kind, size_t count, const 
     size_t step = count > 1 ? 100 / sweep_percent() : 1;
     struct sweep_order order = {.kind = kind, .name = name, .first = 1, .step = step};
     sweep_skip_impossible(kind);
+    if (step > 1) {
+        sweep_tell_percent();
+    }
 
     sweep(&order, &allocations.fault, aim, &counts);
 

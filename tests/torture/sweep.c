@@ -47,6 +47,13 @@ size_t sweep_percent(void)
     return wanted > 0 && wanted <= 100 ? wanted : 100;
 }
 
+void sweep_tell_percent(void)
+{
+    if (sweep_percent() < 100) {
+        print_message("%zu percent instead of 100, by TOFU_TEST_PERCENT\n", sweep_percent());
+    }
+}
+
 void sweep_skip_impossible(const struct scene_kind *kind)
 {
     if (!scene_is_possible(kind)) {

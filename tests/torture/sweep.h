@@ -50,6 +50,9 @@ void sweep_close(void);
 /// Returns how many percent of the plays are wanted (TOFU_TEST_PERCENT); 100: all.
 size_t sweep_percent(void);
 
+/// Says in a case that makes use of it when fewer are wanted; scripts/count_skips.py counts these cases.
+void sweep_tell_percent(void);
+
 /// Skips the running test of cmocka, and says why, where this machine cannot play the scene.
 void sweep_skip_impossible(const struct scene_kind *kind);
 
