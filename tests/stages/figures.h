@@ -16,19 +16,32 @@ static inline int figures_compare(const void *first, const void *second)
     return a < b ? -1 : a > b;
 }
 
-/// Prints the median, the least and the greatest of some times, in microseconds.
+/// The time that nine in ten keep, of some that are sorted.
+static inline uint64_t figures_nine_in_ten(const uint64_t *times_ns, size_t count)
+{
+    return times_ns[(count * 9 + 9) / 10 - 1];
+}
+
+/// Sorts some times and prints them in microseconds: the median, what nine in ten keep, the extremes.
 static inline void figures_print_times(
     const char *poller, const char *what, uint64_t *times_ns, size_t count)
 {
     qsort(times_ns, count, sizeof *times_ns, figures_compare);
     (void)printf(
-        "figure: %s: %s: median %.1f us, least %.1f us, greatest %.1f us, of %zu\n",
+        "figure: %s: %s: median %.1f us, nine in ten %.1f us, least %.1f us, greatest %.1f us, of "
+        "%zu\n",
         poller,
         what,
         (double)times_ns[count / 2] / 1000,
+        (double)figures_nine_in_ten(times_ns, count) / 1000,
         (double)times_ns[0] / 1000,
         (double)times_ns[count - 1] / 1000,
         count);
+}
+
+static inline void figures_print_bytes(const char *poller, const char *what, size_t bytes)
+{
+    (void)printf("figure: %s: %s: %zu bytes\n", poller, what, bytes);
 }
 
 static inline void figures_print_rate(

@@ -12,12 +12,14 @@
 #define ROUNDS_MAX 6
 #define OPENS      50
 
-// What half of the returns at least may be late by, beside a tick of the system's timers.
+// What half of the returns at least may be late by, beside a tick of the system's timers; and what nine in ten
+// may be, for whom a machine with eight programs a core has no turn sooner, whatever the poller does.
 #define LATE_MOSTLY (10 * TF_MILLISECOND)
+#define LATE_RARELY (50 * TF_MILLISECOND)
 
-// Prints the times, which are sorted then, and says whether the median is as it should be. What holds for each
-// is asserted: none is early, and none is late by more than LATENESS_MAX, which shows that no wake-up was
-// lost, since the wait would have gone on to its deadline.
+// Prints the times, which are sorted then, and says whether half and nine in ten are as they should be. What
+// holds for each is asserted: none is early, and none is late by more than LATENESS_MAX, which shows that no
+// wake-up was lost, since the wait would have gone on to its deadline.
 static bool are_prompt(
     const struct fixture *fixture,
     const char *what,
@@ -28,7 +30,9 @@ static bool are_prompt(
     figures_print_times(fixture->poller.ops->name, what, times_ns, count);
     assert_true(times_ns[0] >= due_ns);
     assert_true(times_ns[count - 1] < due_ns + LATENESS_MAX);
-    return times_ns[count / 2] <= due_ns + machine_timer_tick_ns() + LATE_MOSTLY;
+    due_ns += machine_timer_tick_ns();
+    return times_ns[count / 2] <= due_ns + LATE_MOSTLY &&
+           figures_nine_in_ten(times_ns, count) <= due_ns + LATE_RARELY;
 }
 
 // A waker that waits for its turn, then notes the time and wakes.
@@ -101,7 +105,7 @@ static void assert_prompt(struct fixture *fixture, bool (*is_prompt)(struct fixt
             return;
         }
     }
-    fail_msg("the median was late in each of %d rounds", ROUNDS_MAX);
+    fail_msg("too many were late in each of %d rounds", ROUNDS_MAX);
 }
 
 static void a_thread_wakes_a_blocked_wait(void **state)
