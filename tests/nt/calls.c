@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The functions of the table. Each may refuse for want of resources, and each lets another thread in, before
-// and after.
+// The functions of the table. Any that needs memory may refuse for want of it. Posting and taking packets lets
+// others in before and after; asking for a poll and cancelling one, before.
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +44,9 @@ static tf_nt_status set_completion(
     if (port == NULL) {
         nt_world_fail("a packet is posted to a port that is not open");
     }
+    nt_world_interrupt();
     if (nt_world_is_short(NT_NEED_WAKE)) {
+        nt_world_interrupt();
         return TF_NT_NO_MEMORY;
     }
     struct nt_queued *packet = nt_allocate(sizeof *packet);
@@ -53,6 +55,7 @@ static tf_nt_status set_completion(
     packet->status = status;
     packet->information = information;
     nt_port_push(port, packet);
+    nt_world_interrupt();
     return TF_NT_SUCCESS;
 }
 
@@ -108,10 +111,12 @@ static tf_nt_status remove_completion(
     }
     nt_world_interrupt();
     if (nt_world_chance(10)) {
+        nt_world_interrupt();
         return TF_NT_USER_APC;
     }
     if (!await_packet(port, timeout)) {
         *count_out = 1;
+        nt_world_interrupt();
         return TF_NT_TIMEOUT;
     }
     uint32_t count_max = nt_world_chance(200) ? 1 : capacity;

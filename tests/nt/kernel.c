@@ -149,6 +149,17 @@ bool nt_port_has_packets(uintptr_t number)
     return !tf_list_is_empty(&port_get(number)->packets);
 }
 
+uint64_t nt_port_posts(uintptr_t number)
+{
+    struct tf_list *packets = &port_get(number)->packets;
+    uint64_t count = 0;
+    for (struct tf_list *link = packets->next; link != packets; link = link->next) {
+        const struct nt_queued *packet = TF_CONTAINER_OF(link, struct nt_queued, link);
+        count += packet->request == NULL && packet->key != NULL ? 1 : 0;
+    }
+    return count;
+}
+
 uint64_t nt_port_posts_taken(uintptr_t number)
 {
     return port_get(number)->posts_taken;

@@ -71,6 +71,9 @@ bool nt_port_has_packets(uintptr_t port);
 /// Returns how many posted packets were taken from a port that is open.
 uint64_t nt_port_posts_taken(uintptr_t port);
 
+/// Says how many packets of NtSetIoCompletion with a key are in the port.
+uint64_t nt_port_posts(uintptr_t port);
+
 /// Gives the port a packet as if a request were done whose socket is gone. Returns false if there was none.
 bool nt_port_stray(uintptr_t port);
 

@@ -6,7 +6,8 @@
 # is what the kernel and the application see. Each is a program nt_mutant_NAME and a test nt_finds_NAME.
 foreach(file IN LISTS afd_files)
   tofu_add_objects(tf_bare_${file} "${afd_folder}/${file}")
-  target_compile_options(tf_bare_${file} PRIVATE -UTF_ASSERTIONS)
+  target_include_directories(tf_bare_${file} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_compile_options(tf_bare_${file} PRIVATE -UTF_ASSERTIONS ${atomic_steps})
 endforeach()
 
 # nt_mutant(name file from to... [CASE test case]): replaces each `from` by its `to`. With CASE it is this case of
@@ -43,7 +44,7 @@ function(nt_mutant name file)
   list(REMOVE_ITEM others "${file}")
   list(TRANSFORM others PREPEND tf_bare_)
   add_executable(nt_mutant_${name} "${mutant}")
-  target_compile_options(nt_mutant_${name} PRIVATE -UTF_ASSERTIONS)
+  target_compile_options(nt_mutant_${name} PRIVATE -UTF_ASSERTIONS ${atomic_steps})
   target_link_libraries(nt_mutant_${name} PRIVATE ${others} tf_nt tf_internal)
   if(test)
     target_sources(nt_mutant_${name} PRIVATE ${test}.c trouble.c)
@@ -413,3 +414,32 @@ nt_mutant(
   poller_afd.c
   "shorter(remaining_ns, TF_AFD_SLEEP_MAX)"
   "remaining_ns")
+nt_mutant(
+  a_wake_flag_set_after_the_packet
+  poller_afd.c
+  "    if (atomic_exchange_explicit(&state->is_waking, true, memory_order_acq_rel)) {
+        return;"
+  "    if (atomic_load_explicit(&state->is_waking, memory_order_acquire)) {
+        return;"
+  "        if (status == TF_NT_SUCCESS) {
+            return;"
+  "        if (status == TF_NT_SUCCESS) {
+            (void)atomic_exchange_explicit(&state->is_waking, true, memory_order_acq_rel);
+            return;")
+nt_mutant(
+  a_wake_flag_that_is_not_taken_in_one_step
+  poller_afd.c
+  "    if (atomic_exchange_explicit(&state->is_waking, true, memory_order_acq_rel)) {
+        return;
+    }"
+  "    if (atomic_load_explicit(&state->is_waking, memory_order_acquire)) {
+        return;
+    }
+    atomic_store_explicit(&state->is_waking, true, memory_order_release);")
+nt_mutant(
+  a_wake_owed_before_the_flag_is_clear
+  poller_afd.c
+  "    (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);
+    (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);"
+  "    (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);
+    (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);")

@@ -26,7 +26,10 @@
 // A wake-up without memory may be seen so late by a wait that sleeps.
 #define VAIN_WAKE_LATE_MAX TF_SECOND
 
-// Calls of the kernel in one wait.
+// Threads that wake at a time.
+#define WAKERS_MAX 3
+
+// Calls of the kernel in one wait, or in a wake and what comes into its midst.
 #define CALLS_MAX 1000
 
 // The poller, a table of slabs, and one slab: so few sockets at a time need no more, however many come and
@@ -47,14 +50,20 @@ static struct {
     struct tofu_allocator allocator;
     uint64_t last_token;
     struct place places[PLACES_MAX];
-    uint64_t posted;        ///< by the other thread, each followed by a wake
+    uint64_t posted;        ///< by other threads, each followed by a wake
+    uint64_t woken;         ///< of these, the last whose wake is over
     uint64_t seen;          ///< of these, when the last wait returned
+    uint32_t waker_count;   ///< wakes that are under way, each in the midst of the one before
+    bool is_free;           ///< the I/O thread is in no call of the poller's
+    bool is_short;          ///< the innermost of all calls finds no memory
     bool has_wake;          ///< there may be one that no wait has returned for
+    bool are_vain;          ///< of the wakes that are under way together, one is without memory
     bool has_vain_wake;     ///< one without memory came in this wait
     uint64_t wake_until_ns; ///< what was posted must be seen by then: at once, if 0
     bool is_endless;        ///< this wait has no timeout
     uint64_t allocated_bytes;
     uint32_t allocation_count;
+    uint32_t wider;      ///< interests that became so since the last wait
     uint64_t excuses;    ///< for a cancel: what was forgotten, and interests that became wider
     uint32_t idle_count; ///< calls of nt_world_idle() in this wait
     uint32_t call_count; ///< calls of the kernel in this wait
@@ -82,87 +91,7 @@ static void release(void *context, void *memory, size_t size)
     free(memory);
 }
 
-// The world of the kernel.
-
-static void other_thread_wakes(void)
-{
-    application.posted++;
-    application.has_wake = true;
-    application.totals->wakes++;
-    bool is_vain = nt_world_chance(50);
-    if (is_vain) {
-        application.totals->vain_wakes++;
-        application.has_vain_wake = true;
-    }
-    application.wake_until_ns = is_vain ? tf_clock_now() + VAIN_WAKE_LATE_MAX : 0;
-    nt_world_trace("wake", application.posted, is_vain);
-    nt_chance_be_short(is_vain);
-    application.poller.ops->wake(&application.poller);
-    nt_chance_be_short(false);
-}
-
-static bool is_wake_unseen(void)
-{
-    return application.posted != application.seen;
-}
-
-static struct place *any_place(void)
-{
-    return &application.places[nt_world_below(PLACES_MAX)];
-}
-
-static void some_peer_acts(void)
-{
-    const struct place *place = any_place();
-    if (place->watch.socket != TF_SOCKET_NONE) {
-        model_peer_acts(place->watch.socket);
-    }
-}
-
-void nt_world_interrupt(void)
-{
-    application.call_count++;
-    if (application.call_count > CALLS_MAX) {
-        nt_world_fail("a wait does not end");
-    }
-    if (application.is_open && nt_world_chance(60)) {
-        other_thread_wakes();
-    }
-    if (nt_world_chance(60)) {
-        some_peer_acts();
-    }
-    if (nt_world_chance(100)) {
-        (void)nt_kernel_step();
-    }
-}
-
-void nt_world_packet(uintptr_t port)
-{
-    (void)port;
-}
-
-bool nt_world_idle(uint64_t deadline_ns)
-{
-    if (is_wake_unseen() && deadline_ns > application.wake_until_ns) {
-        nt_world_fail("a wake was lost: the wait sleeps");
-    }
-    application.idle_count++;
-    if (nt_world_chance(300)) {
-        some_peer_acts();
-        return true;
-    }
-    if (nt_kernel_step()) {
-        return true;
-    }
-    if (application.is_endless && !is_wake_unseen()) {
-        other_thread_wakes();
-        return true;
-    }
-    nt_clock_reach(deadline_ns + (nt_world_chance(200) ? nt_world_below(TICK) : 0));
-    return false;
-}
-
-// Steps of the application.
+// Calls of the application.
 
 static const struct tf_poller_ops *ops(void)
 {
@@ -186,6 +115,7 @@ static void declare(struct place *place, uint8_t interest)
     if (place->has_failed) {
         nt_world_fail("an interest was taken in a socket that is not watched any longer");
     }
+    application.wider += (interest & ~before.interest) != 0 ? 1 : 0;
     application.excuses += (interest & ~before.interest) != 0 ? 1 : 0;
     if ((interest & ~before.interest & TF_POLL_READ) != 0) {
         place->reported &= (uint8_t)~TF_POLL_READ;
@@ -268,8 +198,10 @@ static uint32_t wait_once(uint64_t timeout_ns, uint32_t capacity)
     struct tf_poll_event events[CAPACITY_MAX];
     uint32_t count = 0;
     uint64_t start_ns = tf_clock_now();
+    uint64_t cancels = nt_kernel_counts()->cancels;
     application.is_endless = timeout_ns == UINT64_MAX;
     application.has_vain_wake = false;
+    application.wake_until_ns = 0; // What was owed before is seen at once.
     application.idle_count = 0;
     application.call_count = 0;
     application.totals->waits++;
@@ -286,15 +218,145 @@ static uint32_t wait_once(uint64_t timeout_ns, uint32_t capacity)
     if (timeout_ns < TF_SECOND && elapsed_ns > timeout_ns + 2 * TICK) {
         nt_world_fail("a wait was late");
     }
+    if (nt_kernel_counts()->cancels - cancels > application.wider) {
+        nt_world_fail("a wait cancels for nothing");
+    }
+    application.wider = 0;
     // A mere look may miss a packet, as may a wait that returns for a wake without one, and a sleep may miss
     // such a wake. Any other wait that gives nothing has taken the wake or slept.
-    bool may_be_left = timeout_ns == 0 || application.has_vain_wake || nt_port_has_packets(PORT);
+    bool may_be_left = timeout_ns == 0 || application.has_vain_wake ||
+                       application.waker_count > 0 || nt_port_has_packets(PORT);
     application.has_wake = application.has_wake && (count > 0 || may_be_left);
     for (uint32_t i = 0; i < count; i++) {
         check_event(&events[i]);
     }
     return count;
 }
+
+// The world of the kernel.
+
+static void be_short(bool is_short)
+{
+    application.is_short = is_short;
+    nt_chance_be_short(is_short);
+}
+
+// Others may come into the midst of it: another waker, and the I/O thread's wait if that is in none.
+static void other_thread_wakes(void)
+{
+    bool was_short = application.is_short;
+    bool is_vain = nt_world_chance(application.is_free ? 300 : 50);
+    uint64_t post = ++application.posted;
+    application.has_wake = true;
+    application.totals->wakes++;
+    application.totals->vain_wakes += is_vain ? 1 : 0;
+    application.has_vain_wake = application.has_vain_wake || is_vain;
+    application.are_vain = is_vain || (application.are_vain && application.waker_count > 0);
+    nt_world_trace("wake", application.posted, is_vain);
+    application.waker_count++;
+    be_short(is_vain);
+    application.poller.ops->wake(&application.poller);
+    be_short(was_short);
+    application.waker_count--;
+    application.woken = post > application.woken ? post : application.woken;
+    application.wake_until_ns = application.are_vain ? tf_clock_now() + VAIN_WAKE_LATE_MAX : 0;
+    if (nt_port_posts(PORT) > 1) {
+        nt_world_fail("two wake-ups are on their way");
+    }
+}
+
+// While the I/O thread is in no call of the poller's. The wait may come into the midst of the wake.
+static void other_thread_wakes_meanwhile(void)
+{
+    application.call_count = 0;
+    application.is_free = true;
+    other_thread_wakes();
+    application.is_free = false;
+}
+
+// For what a waker has posted whose wake is under way, no wait needs to return yet.
+static bool is_wake_unseen(void)
+{
+    return application.waker_count == 0 && application.woken > application.seen;
+}
+
+static void wait_meanwhile(void)
+{
+    bool was_short = application.is_short;
+    uint64_t timeout_ns = nt_world_below(2) * TF_MILLISECOND;
+    application.is_free = false;
+    be_short(false);
+    (void)wait_once(timeout_ns, 1 + (uint32_t)nt_world_below(CAPACITY_MAX));
+    be_short(was_short);
+    application.is_free = true;
+}
+
+static struct place *any_place(void)
+{
+    return &application.places[nt_world_below(PLACES_MAX)];
+}
+
+static void some_peer_acts(void)
+{
+    const struct place *place = any_place();
+    if (place->watch.socket != TF_SOCKET_NONE) {
+        model_peer_acts(place->watch.socket);
+    }
+}
+
+void nt_world_step(void)
+{
+    if (application.is_free && nt_world_chance(150)) {
+        wait_meanwhile();
+    }
+    if (application.is_open && application.waker_count < WAKERS_MAX &&
+        nt_world_chance(application.is_free ? 200 : 60)) {
+        other_thread_wakes();
+    }
+}
+
+void nt_world_interrupt(void)
+{
+    application.call_count++;
+    if (application.call_count > CALLS_MAX) {
+        nt_world_fail("a wait does not end");
+    }
+    nt_world_step();
+    if (nt_world_chance(60)) {
+        some_peer_acts();
+    }
+    if (nt_world_chance(100)) {
+        (void)nt_kernel_step();
+    }
+}
+
+void nt_world_packet(uintptr_t port)
+{
+    (void)port;
+}
+
+bool nt_world_idle(uint64_t deadline_ns)
+{
+    if (is_wake_unseen() && deadline_ns > application.wake_until_ns) {
+        nt_world_fail("a wake was lost: the wait sleeps");
+    }
+    application.idle_count++;
+    if (nt_world_chance(300)) {
+        some_peer_acts();
+        return true;
+    }
+    if (nt_kernel_step()) {
+        return true;
+    }
+    if (application.is_endless && !is_wake_unseen()) {
+        other_thread_wakes();
+        return true;
+    }
+    nt_clock_reach(deadline_ns + (nt_world_chance(200) ? nt_world_below(TICK) : 0));
+    return false;
+}
+
+// Steps of the application.
 
 static void wait_somehow(void)
 {
@@ -329,6 +391,8 @@ static void step(void)
         (void)models_close_duplicate();
     } else if (choice < 80) {
         application.totals->strays += nt_port_stray(PORT) ? 1 : 0;
+    } else if (choice < 83) {
+        other_thread_wakes_meanwhile();
     } else {
         wait_somehow();
     }
@@ -532,6 +596,9 @@ static void script_step(char letter)
         break;
     case 'd':
         model_owner_drains(place->watch.socket);
+        break;
+    case 'w':
+        other_thread_wakes_meanwhile();
         break;
     case 'z':
         (void)wait_once(0, CAPACITY_MAX);

@@ -25,7 +25,8 @@ uint64_t schedule_run(uint64_t seed, struct schedule_totals *totals);
 
 /// Runs a script with one socket at a time, in which everything goes smoothly but for some decisions. Letters:
 /// o open and watch to read, c forget and close, f forget and watch again, 0 to 3 declare that interest,
-/// p the peer sends, d the owner receives, z look, t wait for a millisecond.
+/// p the peer sends, d the owner receives, z look, t wait for a millisecond, w another
+/// thread wakes.
 void schedule_run_script(
     const char *script,
     const uint32_t *departures,

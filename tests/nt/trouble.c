@@ -59,6 +59,11 @@ void nt_world_interrupt(void)
     trouble_system.call_count++;
 }
 
+void nt_world_step(void)
+{
+    // Nobody comes between what a thread does.
+}
+
 void trouble_wake_in_vain(void)
 {
     trouble_system.wakes_in_vain = false;

@@ -31,8 +31,11 @@ int nt_world_base_of(uintptr_t socket, uint32_t question, tf_nt_handle *base_out
 /// What holds of a socket: TF_AFD_*, or-ed.
 uint32_t nt_world_ready(uintptr_t socket);
 
-/// A call of NT's begins or is about to return: another thread may do something here.
+/// A call of NT's begins or is about to return: others may do something here.
 void nt_world_interrupt(void);
+
+/// An atomic of the poller's is about to change (nt/atomic_steps.h): others may wake or wait here.
+void nt_world_step(void);
 
 /// The caller of a wait has nothing to take. Lets something happen, or time pass, up to the deadline
 /// (UINT64_MAX: none). Returns false when the deadline has come.
