@@ -11,7 +11,9 @@
 // How early a wait may be.
 #define NT_TICK UINT64_C(15600000)
 
-#define NT_INVALID_HANDLE ((tf_nt_status)0xC0000008)
+#define NT_INVALID_HANDLE  ((tf_nt_status)0xC0000008)
+#define NT_INFORMATION     ((tf_nt_status)0x40000015)
+#define NT_BUFFER_OVERFLOW ((tf_nt_status)0x80000005)
 
 static struct nt_file *file_of(tf_nt_handle value)
 {
@@ -114,6 +116,9 @@ static tf_nt_status remove_completion(
         nt_world_interrupt();
         return TF_NT_USER_APC;
     }
+    if (capacity > 1 && nt_world_chance(10)) {
+        return TF_NT_INSUFFICIENT_RESOURCES; // Room for one is always there.
+    }
     if (!await_packet(port, timeout)) {
         *count_out = 1;
         nt_world_interrupt();
@@ -128,6 +133,19 @@ static tf_nt_status remove_completion(
     *count_out = count;
     nt_world_interrupt();
     return TF_NT_SUCCESS;
+}
+
+// No error: the request was taken, and its packet comes.
+static tf_nt_status acceptance(const struct nt_request *request)
+{
+    // What is done at once may say so.
+    if (request->state == NT_QUEUED && nt_world_chance(500)) {
+        return TF_NT_SUCCESS;
+    }
+    if (nt_world_chance(10)) {
+        return nt_world_below(2) == 0 ? NT_INFORMATION : NT_BUFFER_OVERFLOW;
+    }
+    return TF_NT_PENDING;
 }
 
 static tf_nt_status control_file(
@@ -173,9 +191,7 @@ static tf_nt_status control_file(
         nt_file_fail(file, context);
         return failure;
     }
-    // What is done at once may say so; the packet comes all the same.
-    struct nt_request *request = nt_request_begin(file, context, io_status, poll);
-    return request->state == NT_QUEUED && nt_world_chance(500) ? TF_NT_SUCCESS : TF_NT_PENDING;
+    return acceptance(nt_request_begin(file, context, io_status, poll));
 }
 
 static tf_nt_status cancel_file(

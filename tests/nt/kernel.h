@@ -12,6 +12,8 @@
 //   * the value of a closed handle is given to the next one at once, and a file lives until its last handle
 //     and its last request are gone;
 //   * somebody else's call on a socket gives the port a packet that belongs to no request of ours;
+//   * a request that was taken may be answered by any status that is no error;
+//   * a wait for many packets may find no memory where one for a single packet does;
 //   * a file has one port, for ever, and none if it is not overlapped;
 //   * a request may be refused, or end, for good: who asks again under the same number has not understood.
 // Whether, when and in which order is drawn from the world around it (world.h).

@@ -443,3 +443,72 @@ nt_mutant(
     (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);"
   "    (void)atomic_exchange_explicit(&state->is_wake_owed, true, memory_order_acq_rel);
     (void)atomic_exchange_explicit(&state->is_waking, false, memory_order_acq_rel);")
+
+# What is bounded.
+nt_mutant(
+  a_rest_that_every_refusal_prolongs
+  poller_afd.c
+  "        if (tf_list_is_empty(&state->refused)) {
+            state->rest_ends_ns"
+  "        if (true) {
+            state->rest_ends_ns"
+  CASE
+  poller_nt_refusal_test
+  a_rest_is_not_prolonged_by_those_refused_later)
+nt_mutant(
+  a_block_that_a_refused_watch_keeps
+  poller_afd.c
+  "        tf_afd_blocks_put(&state->blocks, op);
+        return TOFU_NOTIFICATION_FAILED;"
+  "        return TOFU_NOTIFICATION_FAILED;"
+  CASE
+  poller_nt_refusal_test
+  refused_watches_keep_no_memory)
+nt_mutant(
+  a_wait_for_many_or_none
+  poller_afd.c
+  "    if (tf_nt_is_shortage(status)) {
+        status = fetch_once"
+  "    if (false) {
+        status = fetch_once"
+  CASE
+  poller_nt_refusal_test
+  a_wait_for_many_packets_that_is_refused_is_made_for_one)
+nt_mutant(
+  a_warning_that_is_a_refusal
+  afd_op.c
+  "    if (!tf_nt_is_refusal(status)) {"
+  "    if (status == TF_NT_SUCCESS || status == TF_NT_PENDING) {"
+  CASE
+  poller_nt_failure_test
+  a_request_that_is_taken_with_a_warning_has_its_packet)
+foreach(bits IN ITEMS 8 16)
+  math(EXPR generations "(1 << ${bits}) - 1")
+  nt_mutant(
+    a_generation_of_${bits}_bits
+    afd_op.c
+    "return (uint64_t)op->generation << 32"
+    "return (uint64_t)(op->generation & ${generations}) << 32"
+    CASE
+    poller_nt_life_test
+    no_packet_of_an_earlier_life_is_a_later_one_s)
+endforeach()
+nt_mutant(
+  a_refused_connection_without_an_error
+  afd_op.c
+  "        ready |= TF_POLL_ERROR;
+    }
+    if ((events & (TF_AFD_ABORT"
+  "    }
+    if ((events & (TF_AFD_ABORT"
+  CASE
+  poller_nt_life_test
+  a_refused_connection_is_an_error)
+nt_mutant(
+  a_refused_connection_without_an_error_in_a_schedule
+  afd_op.c
+  "        ready |= TF_POLL_ERROR;
+    }
+    if ((events & (TF_AFD_ABORT"
+  "    }
+    if ((events & (TF_AFD_ABORT")

@@ -104,6 +104,35 @@ static void no_shortage_is_for_good(void **state)
     }
 }
 
+// Information and warnings are no errors: the kernel has the request, and its packet comes.
+static void a_request_that_is_taken_with_a_warning_has_its_packet(void **state)
+{
+    static const tf_nt_status statuses[] = {
+        TF_NT_SUCCESS,
+        TF_NT_TIMEOUT,
+        (tf_nt_status)0x40000015,
+        (tf_nt_status)0x80000005,
+        (tf_nt_status)0xBFFFFFFF};
+    (void)state;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        struct tf_poll_event event;
+        struct tf_watch watched;
+        open_and_watch(&watched, TF_POLL_READ);
+        trouble_system.taken_status = statuses[i];
+        expect_silence(TF_SECOND);
+
+        trouble_system.ready[1] = TF_AFD_RECEIVE;
+        nt_file_changed(trouble_system.files[1]);
+
+        assert_int_equal(trouble_wait(TF_SECOND, &event, 1), 1);
+        assert_int_equal(event.ready, TF_POLL_READ);
+        assert_int_equal(nt_kernel_counts()->requests, 1);
+        trouble_forget(&watched);
+        assert_int_equal(trouble_tear_down(state), 0);
+        assert_int_equal(trouble_set_up(state), 0);
+    }
+}
+
 static void a_request_that_ends_for_good_is_told_once_and_never_made_again(void **state)
 {
     (void)state;
@@ -239,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TROUBLE_CASE(a_request_refused_for_good_is_told_once_and_never_made_again),
         TROUBLE_CASE(no_shortage_is_for_good),
+        TROUBLE_CASE(a_request_that_is_taken_with_a_warning_has_its_packet),
         TROUBLE_CASE(a_request_that_ends_for_good_is_told_once_and_never_made_again),
         TROUBLE_CASE(a_paused_socket_hears_that_it_is_not_watched_any_longer),
         TROUBLE_CASE(an_interest_tells_before_the_event_does),

@@ -146,6 +146,51 @@ static void a_socket_that_somebody_else_closed_is_told(void **state)
     trouble_forget(&watches[1]);
 }
 
+// As many lives as 16 bits count, and after the first 1, 2, 4 ... of them comes a packet of the very first.
+static void no_packet_of_an_earlier_life_is_a_later_one_s(void **state)
+{
+    (void)state;
+    assert_int_equal(trouble_open(false), TOFU_OK);
+    watch_sockets(1, TROUBLE_SLAB_BLOCKS, TF_POLL_READ);
+    look();
+    uint32_t slot = watches[1].slot;
+    trouble_forget(&watches[1]);
+    nt_handle_close(trouble_system.files[1]);
+    trouble_system.files[1] = NULL;
+    look();
+    uintptr_t heir = TROUBLE_SLAB_BLOCKS + 1;
+    watch_sockets(heir, heir, TF_POLL_READ);
+
+    for (uint32_t lives = 1; lives <= 0x10000; lives++) {
+        assert_int_equal(watches[heir].slot, slot);
+        if ((lives & (lives - 1)) == 0) {
+            look();
+            assert_true(nt_port_stray(0));
+            look();
+            change_socket(heir, TF_AFD_RECEIVE);
+            expect_event(heir, TF_POLL_READ);
+            trouble_system.ready[heir] = 0;
+        }
+        trouble_forget(&watches[heir]);
+        assert_int_equal(trouble_watch(&watches[heir], TF_POLL_READ), TOFU_OK);
+    }
+    forget_sockets(2, heir);
+}
+
+// To who wants to write: the call on the socket tells the rest.
+static void a_refused_connection_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(trouble_open(false), TOFU_OK);
+    watch_sockets(1, 1, TF_POLL_WRITE);
+    look();
+
+    change_socket(1, TF_AFD_CONNECT_FAIL);
+
+    expect_event(1, TF_POLL_WRITE | TF_POLL_ERROR);
+    trouble_forget(&watches[1]);
+}
+
 // What it costs.
 
 static void declare(uint8_t interest)
@@ -300,6 +345,8 @@ int main(void)
         TROUBLE_CASE(who_takes_over_a_block_hears_of_its_own_reset),
         TROUBLE_CASE(who_takes_back_a_request_hears_of_the_reset_anew),
         TROUBLE_CASE(a_socket_that_somebody_else_closed_is_told),
+        TROUBLE_CASE(no_packet_of_an_earlier_life_is_a_later_one_s),
+        TROUBLE_CASE(a_refused_connection_is_an_error),
         TROUBLE_CASE(only_a_wider_interest_cancels_and_only_once),
         TROUBLE_CASE(what_is_changed_back_within_a_turn_costs_nothing),
         TROUBLE_CASE(blocks_stay_where_they_are_when_the_table_grows),

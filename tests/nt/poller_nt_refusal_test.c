@@ -179,6 +179,28 @@ static void a_refused_socket_rests_whatever_its_interest_becomes(void **state)
     forget_many(2);
 }
 
+// Ever new sockets are refused, four to a rest: the first one's rest ends when it would without them.
+static void a_rest_is_not_prolonged_by_those_refused_later(void **state)
+{
+    (void)state;
+    uint32_t told[SOCKETS_MAX] = {0};
+    watch_many(1);
+    trouble_system.is_short = true;
+    count_told(1, SOCKETS_MAX, REST / 4, told);
+    trouble_system.is_short = false;
+
+    for (uintptr_t i = 2; i <= 9; i++) {
+        many[i] = trouble_socket(i, true);
+        assert_int_equal(trouble_watch(&many[i], TF_POLL_READ), TOFU_OK);
+        trouble_system.is_short = true;
+        count_told(1, SOCKETS_MAX, REST / 4, told);
+        trouble_system.is_short = false;
+        assert_int_equal(told[i], 1);
+        assert_int_equal(told[1], 1 + (i - 1) / 4);
+    }
+    forget_many(9);
+}
+
 static void a_paused_socket_whose_request_is_refused_is_silent(void **state)
 {
     (void)state;
@@ -226,6 +248,53 @@ static void a_watch_is_refused_whole_without_memory_for_the_port(void **state)
     assert_int_equal(trouble_watch(&watched, TF_POLL_READ), TOFU_OK);
 
     trouble_forget(&watched);
+}
+
+// By its provider, or for want of a port: a slab's blocks would be gone after few of them.
+static void refused_watches_keep_no_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(trouble_open(false), TOFU_OK);
+    struct tf_watch hidden = trouble_socket(1, true);
+    struct tf_watch blocking = trouble_socket(2, false);
+    trouble_system.base_errors[1] = 10045;
+    trouble_expect_refused(&hidden, "SIO_BASE_HANDLE");
+    size_t bytes = trouble_system.allocated_bytes;
+
+    for (int i = 0; i < 2 * TROUBLE_SLAB_BLOCKS; i++) {
+        trouble_expect_refused(&hidden, "SIO_BASE_HANDLE");
+        assert_int_equal(trouble_system.allocated_bytes, bytes);
+    }
+    for (int i = 0; i < 2 * TROUBLE_SLAB_BLOCKS; i++) {
+        trouble_expect_refused(&blocking, "NtSetInformationFile");
+        assert_int_equal(trouble_system.allocated_bytes, bytes);
+    }
+}
+
+// Waits for many packets.
+
+static void a_wait_for_many_packets_that_is_refused_is_made_for_one(void **state)
+{
+    (void)state;
+    uint32_t told[SOCKETS_MAX] = {0};
+    static struct tf_poll_event events[SOCKETS_MAX];
+    watch_many(3);
+    assert_int_equal(trouble_wait(0, events, SOCKETS_MAX), 0);
+    for (uintptr_t i = 1; i <= 3; i++) {
+        trouble_system.ready[i] = TF_AFD_RECEIVE;
+        nt_file_changed(trouble_system.files[i]);
+    }
+    trouble_system.has_room_for_one = true;
+
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(trouble_wait(TF_SECOND, events, SOCKETS_MAX), 1);
+        told[events[0].token]++;
+    }
+
+    for (size_t i = 1; i <= 3; i++) {
+        assert_int_equal(told[i], 1);
+    }
+    forget_many(3);
 }
 
 // Wake-ups that the kernel does not take.
@@ -288,9 +357,12 @@ int main(void)
         TROUBLE_CASE(more_refused_sockets_than_events_are_all_told),
         TROUBLE_CASE(refused_sockets_and_the_port_do_not_hide_each_other),
         TROUBLE_CASE(a_refused_socket_rests_whatever_its_interest_becomes),
+        TROUBLE_CASE(a_rest_is_not_prolonged_by_those_refused_later),
         TROUBLE_CASE(a_paused_socket_whose_request_is_refused_is_silent),
         TROUBLE_CASE(a_request_that_ends_for_want_of_memory_is_reported_and_rests),
         TROUBLE_CASE(a_watch_is_refused_whole_without_memory_for_the_port),
+        TROUBLE_CASE(refused_watches_keep_no_memory),
+        TROUBLE_CASE(a_wait_for_many_packets_that_is_refused_is_made_for_one),
         TROUBLE_CASE(a_refused_wake_ends_the_next_wait_and_no_other),
         TROUBLE_CASE(a_refused_wake_ends_a_wait_that_sleeps_within_a_second),
         TROUBLE_CASE(a_wake_after_a_refused_one_has_its_packet),

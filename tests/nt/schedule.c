@@ -428,7 +428,8 @@ static void check_reported(struct place *place)
         owed &= (uint8_t)~TF_POLL_HANGUP;
     }
     owed &= interest | TF_POLL_HANGUP;
-    owed |= model->is_reset ? TF_POLL_ERROR : 0;
+    bool is_refusal_owed = model->has_refused && (interest & TF_POLL_WRITE) != 0;
+    owed |= model->is_reset || is_refusal_owed ? TF_POLL_ERROR : 0;
     if ((owed & ~place->reported) != 0) {
         nt_world_fail(
             "readiness was lost: token %llu is owed %x and was told %x",

@@ -135,6 +135,41 @@ static tf_nt_status failing_wait(
     return trouble_system.wait_status;
 }
 
+static struct tf_nt real_nt;
+
+static tf_nt_status wait_with_little_room(
+    tf_nt_handle port,
+    struct tf_nt_packet *packets,
+    uint32_t capacity,
+    uint32_t *count_out,
+    int64_t *timeout,
+    uint8_t is_alertable)
+{
+    if (trouble_system.has_room_for_one && capacity > 1) {
+        return TF_NT_INSUFFICIENT_RESOURCES;
+    }
+    return real_nt.NtRemoveIoCompletionEx(
+        port, packets, capacity, count_out, timeout, is_alertable);
+}
+
+static tf_nt_status taking_control(
+    tf_nt_handle file,
+    tf_nt_handle event,
+    void *apc,
+    void *context,
+    struct tf_nt_io_status *io_status,
+    uint32_t code,
+    void *input,
+    uint32_t input_size,
+    void *output,
+    uint32_t output_size)
+{
+    tf_nt_status status = real_nt.NtDeviceIoControlFile(
+        file, event, apc, context, io_status, code, input, input_size, output, output_size);
+    bool is_another = trouble_system.taken_status != TF_NT_SUCCESS && !tf_nt_is_refusal(status);
+    return is_another ? trouble_system.taken_status : status;
+}
+
 static tf_nt_status failing_create(
     tf_nt_handle *port_out, uint32_t access, void *attributes, uint32_t thread_count)
 {
@@ -151,6 +186,9 @@ const char *__wrap_tf_nt_open(struct tf_nt *nt);
 const char *__wrap_tf_nt_open(struct tf_nt *nt)
 {
     (void)__real_tf_nt_open(nt);
+    real_nt = *nt;
+    nt->NtRemoveIoCompletionEx = wait_with_little_room;
+    nt->NtDeviceIoControlFile = taking_control;
     if (trouble_system.wait_status != TF_NT_SUCCESS) {
         nt->NtRemoveIoCompletionEx = failing_wait;
     }

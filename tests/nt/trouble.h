@@ -37,6 +37,8 @@ struct trouble_system {
     const char *missing;      ///< a function that this system has not got
     tf_nt_status wait_status; ///< what NtRemoveIoCompletionEx answers, unless 0
     tf_nt_status create_status;
+    tf_nt_status taken_status;   ///< what a request that is taken is answered, unless 0
+    bool has_room_for_one;       ///< and for no more packets in one call
     tf_nt_status request_status; ///< what a request is refused with, or ends with, unless 0
 };
 
