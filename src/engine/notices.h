@@ -13,8 +13,8 @@
 void tf_notices_deliver(
     struct tf_reactor *reactor, struct tofu_group *group, struct tofu_message *message);
 
-/// Says that a message which was delivered has left its group's receive queue, or outbox. The last one of a channel frees
-/// its number. Once for each. Threads: any.
+/// Says, once for each, that a message which was delivered has left its group's receive queue, or outbox.
+/// The last one of a channel frees its number. Threads: any.
 void tf_notices_left(struct tf_channel_table *table, const struct tofu_message *message);
 
 /// Returns an accepted message to its group with the status that says why; requests that open a channel

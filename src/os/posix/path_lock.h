@@ -16,9 +16,9 @@ struct tf_path_lock {
     char path[TOFU_PATH_BYTES_MAX + sizeof TF_PATH_LOCK_SUFFIX];
 };
 
-/// Takes the lock beside `path`, or fails at once, so that the I/O thread may do other things meanwhile. `folder` is what the path starts from (unix_path.h), open
-/// until the close. Returns 0, or the error number: EWOULDBLOCK if somebody else has it, EPERM if what is
-/// there is no file of ours.
+/// Takes the lock beside `path`, or fails at once, so that the I/O thread may do other things meanwhile.
+/// `folder` is what the path starts from (unix_path.h), open until the close. Returns 0, or the error number:
+/// EWOULDBLOCK if somebody else has it, EPERM if what is there is no file of ours.
 int tf_path_lock_open(struct tf_path_lock *lock, int folder, const char *path);
 
 /// Removes the lock file, if it was made for that, and lets go of the lock.
