@@ -148,6 +148,36 @@ sim_mutant(
   TO "message->flow = NULL;"
   FOUND "FAILED  . f11_a_full_queue")
 sim_mutant(
+  a_group_that_goes_on_with_the_rounds_of_a_former_one
+  SUBJECT sorting_sim
+  FILE group.c
+  FROM "    group->newest_round = 0;
+"
+  TO ""
+  FOUND "FAILED  . a_new_group")
+sim_mutant(
+  a_queue_that_is_mixed_for_ever
+  SUBJECT sorting_sim
+  FILE notices.c
+  FROM "        group->outbox_is_mixed = false;
+"
+  TO ""
+  FOUND "FAILED  . a_queue_that_was_sorted")
+sim_mutant(
+  a_pusher_that_never_hears_of_the_round
+  SUBJECT sorting_sim
+  FILE notices.c
+  FROM "group->outbox_round = tf_mailbox_round(&group->mailbox);"
+  TO "group->outbox_round = 0;"
+  FOUND "FAILED  . a_channel_that_comes_after")
+sim_mutant(
+  a_share_that_counts_as_mixed
+  SUBJECT sorting_sim
+  FILE notices.c
+  FROM "if (round < group->newest_round) {"
+  TO "if (round <= group->newest_round) {"
+  FOUND "FAILED  . one_busy_channel")
+sim_mutant(
   a_share_that_grows_with_the_budget
   SUBJECT pressure_sim
   FILE settings.c
