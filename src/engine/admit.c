@@ -6,6 +6,7 @@
 #include "engine/ending.h"
 #include "engine/listen.h"
 #include "engine/notices.h"
+#include "engine/transfer.h"
 
 static void open_channel(
     struct tf_reactor *reactor, struct tf_channel *channel, struct tofu_message *message)
@@ -63,6 +64,8 @@ static void queue_for_sending(
         channel->phase = TF_PHASE_DRAINING;
     }
     if (channel->phase == TF_PHASE_OPEN || channel->phase == TF_PHASE_DRAINING) {
+        // A full socket is not written to, which would look, until much of it was taken.
+        tf_transfer_look_at_unsent(reactor, channel);
         tf_reactor_arm(reactor, channel);
         tf_reactor_schedule(reactor, channel);
     }

@@ -66,6 +66,14 @@ sim_mutant(
   TO "} else {"
   FOUND "FAILED  . f7_a_dripping")
 sim_mutant(
+  a_farewell_to_a_full_socket_that_nobody_looks_at
+  SUBJECT pressure_sim
+  FILE admit.c
+  FROM "        tf_transfer_look_at_unsent(reactor, channel);
+"
+  TO ""
+  FOUND "FAILED  . f9_a_peer_that_reads_slowly")
+sim_mutant(
   too_much_patience_with_drips
   SUBJECT pressure_sim
   FILE starvation.c

@@ -39,6 +39,7 @@ struct tf_sim_config {
     uint64_t close_ns;     ///< to close or reset a connection; nobody gets a turn meanwhile
     uint32_t buffer_bytes_min;
     uint32_t buffer_bytes_max; ///< of one direction of a connection, kernel to kernel
+    uint32_t writable_rate;    ///< of a buffer: must be free before its sender hears of room
     uint32_t backlog_max;      ///< connections that wait to be accepted
 
     uint32_t split_rate;    ///< sends, receives and deliveries that are cut short

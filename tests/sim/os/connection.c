@@ -113,6 +113,12 @@ uint32_t sim_end_room(const struct sim_end *end)
     return used < end->peer->capacity ? end->peer->capacity - used : 0;
 }
 
+bool sim_end_is_writable(const struct sim_end *end)
+{
+    uint64_t room = sim_end_room(end);
+    return room > 0 && room * 1000 >= (uint64_t)end->peer->capacity * sim_config()->writable_rate;
+}
+
 uint8_t sim_end_ready(const struct sim_end *end)
 {
     if (end->state == SIM_CONNECTING) {
@@ -123,7 +129,7 @@ uint8_t sim_end_ready(const struct sim_end *end)
         return (uint8_t)(TF_POLL_READ | TF_POLL_WRITE | TF_POLL_HANGUP | error);
     }
     bool may_receive = end->arrived > 0 || end->end_arrived;
-    bool may_send = end->has_shut || sim_end_room(end) > 0 ||
+    bool may_send = end->has_shut || sim_end_is_writable(end) ||
                     (end->connection->is_unix && end->peer->is_closed);
     return (
         uint8_t)((may_receive ? TF_POLL_READ : 0) | (may_send ? TF_POLL_WRITE : 0) | (end->end_arrived ? TF_POLL_HANGUP : 0));

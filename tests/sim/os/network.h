@@ -115,6 +115,8 @@ uint8_t sim_end_ready(const struct sim_end *end);
 void sim_end_announce(struct sim_end *end, uint8_t ready);
 /// Says how many bytes the peer of `end` has room for, as far as `end` knows.
 uint32_t sim_end_room(const struct sim_end *end);
+/// Says whether that is as much as its poller tells of.
+bool sim_end_is_writable(const struct sim_end *end);
 void sim_connections_begin(void);
 void sim_connections_end(void);
 

@@ -116,9 +116,9 @@ void sim_end_expect(struct sim_end *end)
 static void tell_room(struct sim_due *due)
 {
     struct sim_end *end = TF_CONTAINER_OF(due, struct sim_end, window);
-    bool had_room = sim_end_room(end->peer) > 0;
+    bool was_writable = sim_end_is_writable(end->peer);
     end->unseen_room = 0;
-    if (!had_room) {
+    if (!was_writable && sim_end_is_writable(end->peer)) {
         sim_end_announce(end->peer, TF_POLL_WRITE);
     }
 }

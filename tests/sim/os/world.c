@@ -52,6 +52,7 @@ static void draw_config(struct tf_sim_config *config)
     config->buffer_bytes_max = draw_size(0, 17);
     uint32_t spread = (uint32_t)sim_between(1, 16);
     config->buffer_bytes_min = (config->buffer_bytes_max + spread - 1) / spread;
+    config->writable_rate = draw_rate(750);
     config->backlog_max = (uint32_t)sim_between(1, 8);
     config->split_rate = draw_rate(500);
     config->spurious_rate = draw_rate(200);
