@@ -146,7 +146,8 @@ TOFU_API void tofu_engine_put(struct tofu_engine *engine, struct tofu_message **
 /// Threads: any. Blocks: up to `timeout_ns` + 100 ms, also when the I/O thread is held up, by the machine or
 /// by the log sink; then what is left still ends, and until it has, another shutdown is not allowed.
 /// @param report  may be NULL; written unless the status is TOFU_FORKED or TOFU_NOT_ALLOWED.
-/// @retval TOFU_TIMED_OUT    at least one channel had to be aborted, or the I/O thread was held up.
+/// @retval TOFU_TIMED_OUT    at least one channel did not end in good order (it had to be aborted, or broke
+///                           meanwhile: report->channels_forced), or the I/O thread was held up.
 /// @retval TOFU_NOT_ALLOWED  the engine is being shut down already, or report->struct_size is
 ///                           none that this version knows.
 /// @retval TOFU_FORKED       the engine is the parent process's.
