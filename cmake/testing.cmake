@@ -25,6 +25,14 @@ function(tofu_register_test)
     math(EXPR test_TIMEOUT "4 * ${test_TIMEOUT}")
   endif()
 
+  # A test that fails has said something before.
+  list(GET test_COMMAND 0 program)
+  if(CMAKE_CROSSCOMPILING_EMULATOR AND TARGET "${program}")
+    set_property(
+      TARGET "${program}" PROPERTY CROSSCOMPILING_EMULATOR "${CMAKE_CROSSCOMPILING_EMULATOR}"
+                                   --again)
+  endif()
+
   set(pollers any)
   if(test_EACH_POLLER)
     set(pollers ${TOFU_POLLERS})

@@ -65,7 +65,7 @@ struct tofu_shutdown_report {
     uint64_t messages_returned;  ///< came back to their group
     uint64_t messages_dropped;   ///< received, but there was no budget to deliver them
     uint64_t channels_graceful;  ///< ended with Byes, and listeners that were closed in order
-    uint64_t channels_forced;    ///< aborted
+    uint64_t channels_forced;    ///< ended in any other way
     /// Of these, those whose notices were not there yet when the shutdown returned, because the I/O thread was held
     /// up. What became of their messages is in no count: tofu_group_wait() tells it.
     uint64_t channels_left;

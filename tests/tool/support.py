@@ -27,6 +27,9 @@ from typing import Callable, Iterator, NamedTuple, Sequence, TypeVar
 
 DEADLINE_S = 40.0
 
+# How often a program is started that an emulator loses.
+STARTS_MAX = 3
+
 T = TypeVar("T")
 
 # Where the sanitizers say that they found something; their exit status may look like one of ours.
@@ -99,28 +102,46 @@ class Server:
     """A server of the tool in its own process, and the addresses it told."""
 
     def __init__(self, context: "Context", command: str, *arguments: str, listeners: int):
-        self.process = subprocess.Popen(
-            [*context.command, command, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=context.environment,
-        )
+        self.context = context
+        self.command = [*context.command, command, *arguments]
+        self.starts = 0
+        self.start()
         self.stop_signal = context.stop_signals[-1]
-        self.output = b""
         self.lines = [self.read_line() for _ in range(listeners)]
         self.addresses = [line.removeprefix("listening ") for line in self.lines]
 
+    def start(self) -> None:
+        self.starts += 1
+        self.output = b""
+        self.process = subprocess.Popen(
+            self.command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.context.environment,
+        )
+
+    def start_again_if_lost(self) -> None:
+        code = self.process.wait(DEADLINE_S)
+        err = self.process.stderr.read()
+        is_lost = self.context.has_lost(code, self.output, err)
+        assert is_lost and self.starts < STARTS_MAX, f"the server ended: {err.decode()}"
+        self.start()
+
     def read_line(self) -> str:
         deadline = time.monotonic() + DEADLINE_S
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self.output:
-                assert selector.select(deadline - time.monotonic()), "the server says nothing"
-                bytes_read = os.read(self.process.stdout.fileno(), 65536)
-                assert bytes_read, f"the server ended: {self.process.stderr.read().decode()}"
-                self.output += bytes_read
+        while b"\n" not in self.output:
+            bytes_read = self.read_some(deadline - time.monotonic())
+            if not bytes_read:
+                self.start_again_if_lost()
+            self.output += bytes_read
         line, _, self.output = self.output.partition(b"\n")
         return line.decode()
+
+    def read_some(self, timeout_s: float) -> bytes:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            assert selector.select(timeout_s), "the server says nothing"
+        return os.read(self.process.stdout.fileno(), 65536)
 
     def end(self, signal_number: int | None = None) -> Result:
         """Sends the signal, and waits for the end."""
@@ -202,6 +223,16 @@ class Context:
         """What is said when nobody listens on a path."""
         return "uds_path_not_found" if self.has_unix_sockets else "no Unix sockets"
 
+    def has_lost(self, code: int, out: bytes | None, err: bytes) -> bool:
+        """Says whether the emulator ended before the tool began, as it does once in thousands of starts.
+
+        The tool does not fail without a word.
+        """
+        is_lost = self.is_windows and code == 1 and not out and not err
+        if is_lost:
+            print("Wine lost the program at its start", flush=True)
+        return is_lost
+
     def run(self, *arguments: str, code: int = 0, **options) -> Result:
         """Runs the tool to its end, and checks its exit status."""
         options = {
@@ -209,7 +240,10 @@ class Context:
             "stderr": subprocess.PIPE,
             "env": self.environment,
         } | options
-        done = subprocess.run([*self.command, *arguments], timeout=DEADLINE_S, check=False, **options)
+        for _ in range(STARTS_MAX):
+            done = subprocess.run([*self.command, *arguments], timeout=DEADLINE_S, check=False, **options)
+            if not self.has_lost(done.returncode, done.stdout, done.stderr):
+                break
         result = Result(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
         check_sanitizers(result.err)
         assert result.code == code, f"exit status {result.code}, expected {code}: {result}"
