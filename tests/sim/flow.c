@@ -53,12 +53,12 @@ static void draw_flow(struct flow *flow)
     }
 }
 
-// Where nothing goes wrong nothing may time out either, however slow the network is; elsewhere deadlines
-// may be short.
+// Where nothing goes wrong nothing may time out either, though it could: a second is long there, even byte by
+// byte. Elsewhere deadlines may be short.
 static uint64_t draw_timeout(const struct flow *flow)
 {
     if (flow->is_gentle) {
-        return TOFU_UNLIMITED;
+        return TF_SECOND;
     }
     return sim_chance(700) ? 0 : sim_between(TF_MILLISECOND, 20 * TF_SECOND);
 }
@@ -82,7 +82,8 @@ static void open_engine(const struct flow *flow, struct flow_engine *home)
         .connect_timeout_ns = draw_timeout(flow),
         .hello_timeout_ns = draw_timeout(flow),
         .frame_timeout_ns = draw_timeout(flow),
-        .close_timeout_ns = draw_timeout(flow),
+        // A Bye waits for an application, which may take its time.
+        .close_timeout_ns = flow->is_gentle ? TOFU_UNLIMITED : draw_timeout(flow),
         .keepalive = sim_chance(300),
         .poller = pollers[sim_below(4)],
         .allocator = sim_allocator(),
