@@ -16,6 +16,10 @@
 #define BYTES_MAX      ((uint64_t)256 << 10)
 #define CLOSE_AFTER_NS (500 * MILLISECOND_NS)
 
+// The peer's kernel may take a last piece after the Bye, though nobody reads there; that is progress, and is
+// seen so much later at most (docs/limits.md, close_timeout_ns).
+#define LOOK_NS (CLOSE_AFTER_NS / 4)
+
 static struct tofu_message *numbered(const struct side *side, uint64_t id)
 {
     static const char body[BODY_BYTES];
@@ -187,7 +191,7 @@ static void a_bye_needs_no_room_and_ends_a_deaf_peer_at_its_deadline(void **stat
     assert_int_equal(stats.messages_returned, returned);
     assert_true(returned >= MESSAGES_MAX);
     assert_true(span.time_ns >= CLOSE_AFTER_NS);
-    assert_on_time("a Bye to a deaf peer", span, CLOSE_AFTER_NS + 100 * MILLISECOND_NS);
+    assert_on_time("a Bye to a deaf peer", span, CLOSE_AFTER_NS + LOOK_NS + 100 * MILLISECOND_NS);
     (void)raw_await_end(raw, NULL);
     side_expect_silence(&link->server);
 }
