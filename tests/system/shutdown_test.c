@@ -234,6 +234,19 @@ static void a_peer_that_does_not_answer_is_aborted_in_time(void **state)
     expect_shut_down(&link->client);
 }
 
+// The next message of the server's connection. The listener's end may be told before it or after it.
+static struct tofu_message *await_of_connection(const struct link_fixture *link, int *ends)
+{
+    struct tofu_message *message = side_await(&link->server);
+    if (tofu_message_header(message)->channel == link->listener) {
+        assert_text(message, "~reason", "success");
+        *ends += 1;
+        side_put(&link->server, message);
+        message = side_await(&link->server);
+    }
+    return message;
+}
+
 static void what_could_not_be_sent_in_time_comes_back(void **state)
 {
     enum { COUNT = 300, BODY_BYTES = 60000 };
@@ -260,16 +273,15 @@ static void what_could_not_be_sent_in_time_comes_back(void **state)
     if (ending.report.channels_left == 0) {
         assert_int_equal(ending.report.messages_returned, stats.messages_returned);
     }
-    // The listener ended first, the connection's notice is the last.
-    side_expect_closed(&link->server, link->listener, link->welcome_id, "success");
+    int ends = 0;
     for (uint64_t id = stats.messages_sent + 1; id <= COUNT; id++) {
-        struct tofu_message *message = side_await(&link->server);
+        struct tofu_message *message = await_of_connection(link, &ends);
         assert_int_equal(tofu_message_header(message)->opcode, TOFU_REQUEST);
         assert_int_equal(tofu_message_header(message)->origin, TOFU_ENGINE);
         assert_int_equal(tofu_message_header(message)->id, id);
         side_put(&link->server, message);
     }
-    assert_int_equal(drain(&link->server), 1);
+    assert_int_equal(ends + drain(&link->server), 2);
 }
 
 static void a_hello_that_is_still_connecting_comes_back(void **state)
