@@ -27,7 +27,7 @@ static enum tofu_status make_attempt(struct tf_reactor *reactor, struct tf_chann
         return TOFU_ALLOCATION_FAILED;
     }
     channel->attempt = attempt;
-    channel->since_ns = reactor->now_ns;
+    channel->since_ns = tf_clock_now(); // This turn may have been held up before it came to this.
     attempt->retry_delay_ns = RETRY_DELAY_MIN_NS;
     enum tofu_status status = tf_message_address(channel->writer.queue.first, &attempt->address);
     if (status != TOFU_OK) {
@@ -234,6 +234,16 @@ void tf_connect_step(struct tf_reactor *reactor, struct tf_channel *channel)
     try_next_endpoint(reactor, channel);
 }
 
+void tf_connect_look_again(struct tf_reactor *reactor, struct tf_channel *channel)
+{
+    if (channel->watch.socket != TF_SOCKET_NONE) {
+        tf_connect_step(reactor, channel);
+        return;
+    }
+    channel->attempt->go_on_at_ns = 0;
+    try_endpoints(reactor, channel);
+}
+
 void tf_connect_timer(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     uint64_t deadline_ns = tf_deadline(channel->since_ns, reactor->settings->connect_timeout_ns);
@@ -241,10 +251,7 @@ void tf_connect_timer(struct tf_reactor *reactor, struct tf_channel *channel)
         tf_ending_begin(reactor, channel, TOFU_TIMED_OUT, NULL, TF_ENDING_CLOSE);
         return;
     }
+    TF_ASSERT(channel->watch.socket != TF_SOCKET_NONE);
     channel->attempt->go_on_at_ns = 0;
-    if (channel->watch.socket == TF_SOCKET_NONE) {
-        try_endpoints(reactor, channel);
-    } else {
-        try_next_endpoint(reactor, channel);
-    }
+    try_next_endpoint(reactor, channel);
 }

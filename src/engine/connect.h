@@ -13,7 +13,10 @@ void tf_connect_start(struct tf_reactor *reactor, struct tf_channel *channel);
 /// Goes on with a connect that an event says has ended.
 void tf_connect_step(struct tf_reactor *reactor, struct tf_channel *channel);
 
-/// Goes on at a deadline: time to try again, or time is up.
+/// Looks, when a deadline has come, whether the connect has ended or can be tried again.
+void tf_connect_look_again(struct tf_reactor *reactor, struct tf_channel *channel);
+
+/// Goes on at a deadline, after that look: it is the next endpoint's turn, or time is up.
 void tf_connect_timer(struct tf_reactor *reactor, struct tf_channel *channel);
 
 /// Reads the address of the opening message and finds its endpoints: at once, or in phase RESOLVING.

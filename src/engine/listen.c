@@ -6,6 +6,7 @@
 #include "engine/connect.h"
 #include "engine/ending.h"
 #include "engine/notices.h"
+#include "engine/transfer.h"
 #include "os/clock.h"
 #include "wire/address.h"
 
@@ -30,7 +31,7 @@ static void answer_welcome(struct tf_reactor *reactor, struct tf_channel *channe
 static void listen_failed(
     struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status status, int error)
 {
-    bool is_late = reactor->now_ns - channel->since_ns >= TURN_NS;
+    bool is_late = reactor->now_ns >= tf_deadline(channel->since_ns, TURN_NS);
     if (!tf_listener_error_is_busy(error) || is_late) {
         tf_ending_begin_error(reactor, channel, status, error, TF_ENDING_CLOSE);
         return;
@@ -125,6 +126,19 @@ static bool oldest_is_unread(const struct tf_reactor *reactor)
     return oldest->can_read && !oldest->is_starved;
 }
 
+// Nobody may have told us yet that its HelloRequest is there.
+static void look_at_oldest(struct tf_reactor *reactor)
+{
+    if (!is_half_open_full(reactor) || tf_list_is_empty(&reactor->half_open)) {
+        return;
+    }
+    struct tf_channel *oldest =
+        TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
+    if (!oldest->can_read && !oldest->is_starved) {
+        (void)tf_transfer_look_again(reactor, oldest);
+    }
+}
+
 // The oldest one goes: it had the most time to say hello. One that starves is not to blame, and not on
 // the list; when all starve, nobody is accepted.
 static void make_room_half_open(struct tf_reactor *reactor)
@@ -202,6 +216,7 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
     for (uint32_t i = 0;
          i < reactor->strangers_max && channel->can_read && channel->rests_until_ns == 0;
          i++) {
+        look_at_oldest(reactor);
         if (is_half_open_full(reactor) && oldest_is_unread(reactor)) {
             break; // It has its turn first.
         }

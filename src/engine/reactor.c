@@ -289,7 +289,7 @@ static bool look_again(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     switch ((enum tf_phase)channel->phase) {
     case TF_PHASE_CONNECTING:
-        tf_connect_step(reactor, channel);
+        tf_connect_look_again(reactor, channel);
         return channel->phase != TF_PHASE_CLOSED;
     case TF_PHASE_HALF_OPEN:
     case TF_PHASE_OPEN:

@@ -8,7 +8,11 @@
 #include "engine/group.h"
 #include "engine/ids.h"
 #include "engine/notices.h"
+#include "engine/transfer.h"
 #include "wire/header.h"
+
+/// The first look finds the answer, the second the end behind it.
+#define LOOKS_AT_FAREWELL 2
 
 enum tofu_status tf_shutdown_say_bye(struct tf_reactor *reactor, struct tf_channel *channel)
 {
@@ -79,6 +83,20 @@ static void abandon_channel(
 {
     if (channel->phase != TF_PHASE_CLOSED) {
         tf_ending_begin(reactor, channel, reason, NULL, TF_ENDING_ABANDON);
+    }
+}
+
+// Its answer may have come in time, and its end with it, and nobody told us so yet.
+static void look_at_farewell(
+    struct tf_reactor *reactor, struct tf_channel *channel, enum tofu_status reason)
+{
+    (void)reason;
+    for (int i = 0; i < LOOKS_AT_FAREWELL; i++) {
+        bool is_connected = channel->phase == TF_PHASE_OPEN || channel->phase == TF_PHASE_DRAINING;
+        if (!is_connected || tf_shutdown_cuts_turn(reactor) ||
+            !tf_transfer_look_again(reactor, channel)) {
+            return;
+        }
     }
 }
 
@@ -296,6 +314,7 @@ bool tf_shutdown_cuts_turn(const struct tf_reactor *reactor)
 void tf_shutdown_keep_deadline(struct tf_reactor *reactor)
 {
     if (waits_for_byes(reactor) && tf_clock_now() >= reactor->shutdown->deadline_ns) {
+        for_each_group(reactor, look_at_farewell, TOFU_TIMED_OUT);
         reactor->is_aborting = true;
         for_each_group(reactor, abandon_channel, TOFU_TIMED_OUT);
     }
