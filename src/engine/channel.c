@@ -55,6 +55,10 @@ uint8_t tf_channel_interest(const struct tf_channel *channel)
     case TF_PHASE_LISTENING:
         return channel->rests_until_ns != 0 ? 0 : TF_POLL_READ;
     case TF_PHASE_HALF_OPEN:
+        if (!tf_list_is_empty(&channel->ready_link)) {
+            return 0; // It waits for its turn, and what it has to say is known.
+        }
+        break;
     case TF_PHASE_OPEN:
     case TF_PHASE_DRAINING:
         break;

@@ -32,6 +32,7 @@ static void init_lists(struct tf_reactor *reactor)
     tf_list_init(&reactor->groups);
     tf_list_init(&reactor->outboxes);
     tf_list_init(&reactor->ready);
+    tf_list_init(&reactor->knocking);
     tf_list_init(&reactor->accepting);
     tf_list_init(&reactor->starved);
     tf_list_init(&reactor->placeless);
@@ -147,9 +148,16 @@ void tf_reactor_command(struct tf_reactor *reactor, struct tf_command *command)
 
 void tf_reactor_schedule(struct tf_reactor *reactor, struct tf_channel *channel)
 {
-    if (tf_list_is_empty(&channel->ready_link)) {
-        bool accepts = channel->phase == TF_PHASE_LISTENING;
-        tf_list_append(accepts ? &reactor->accepting : &reactor->ready, &channel->ready_link);
+    if (!tf_list_is_empty(&channel->ready_link)) {
+        return;
+    }
+    if (channel->phase == TF_PHASE_LISTENING) {
+        tf_list_append(&reactor->accepting, &channel->ready_link);
+    } else if (channel->phase == TF_PHASE_HALF_OPEN) {
+        tf_list_append(&reactor->knocking, &channel->ready_link);
+        tf_reactor_touch(reactor, channel);
+    } else {
+        tf_list_append(&reactor->ready, &channel->ready_link);
     }
 }
 
@@ -368,6 +376,18 @@ static void step_all(struct tf_reactor *reactor, struct tf_list *ready)
     tf_list_append_all(ready, &now);
 }
 
+// Few at a time of those whom nobody knows yet, however many of them say hello or leave at once. Meanwhile the
+// poller does not tell of the others again, or it would tell of nobody else.
+static void step_knocking(struct tf_reactor *reactor)
+{
+    for (uint32_t i = 0; i < reactor->strangers_max && !tf_list_is_empty(&reactor->knocking); i++) {
+        struct tf_list *link = tf_list_take_first(&reactor->knocking);
+        struct tf_channel *channel = TF_CONTAINER_OF(link, struct tf_channel, ready_link);
+        tf_reactor_touch(reactor, channel);
+        step_channel(reactor, channel);
+    }
+}
+
 bool tf_reactor_watch(struct tf_reactor *reactor, struct tf_channel *channel)
 {
     uint8_t interest = tf_channel_interest(channel);
@@ -437,8 +457,8 @@ static void settle_turn(struct tf_reactor *reactor)
 
 static bool has_work(struct tf_reactor *reactor)
 {
-    return !tf_list_is_empty(&reactor->ready) || !tf_list_is_empty(&reactor->accepting) ||
-           !tf_message_stack_is_empty(&reactor->posts) ||
+    return !tf_list_is_empty(&reactor->ready) || !tf_list_is_empty(&reactor->knocking) ||
+           !tf_list_is_empty(&reactor->accepting) || !tf_message_stack_is_empty(&reactor->posts) ||
            atomic_load(&reactor->commands.has_commands) || atomic_load(&reactor->has_resolutions) ||
            !tf_list_is_empty(&reactor->abandoned) || tf_starvation_can_end(reactor) ||
            tf_ending_can_finish(reactor) || tf_shutdown_can_finish(reactor) ||
@@ -540,6 +560,7 @@ bool tf_reactor_step(void *context)
     tf_starvation_judge(reactor);
     // Strangers last: however many press in, whoever is connected waits for none of them but those of the
     // turn that was on when its message came.
+    step_knocking(reactor);
     step_all(reactor, &reactor->accepting);
     tf_shutdown_keep_deadline(reactor);
     tf_ending_reset_abandoned(reactor);

@@ -76,6 +76,7 @@ struct tf_reactor {
     struct tf_list groups;        ///< that have or had channels
     struct tf_list outboxes;      ///< groups with something to deliver
     struct tf_list ready;         ///< channels that can do something without the poller's word
+    struct tf_list knocking;      ///< of these, the half-open ones: a few of them step in a turn
     struct tf_list accepting;     ///< of these, the listeners: they step after all others
     struct tf_list starved;       ///< in line for the receiving budget, first come first served
     const struct tf_channel *fed; ///< of these, the one that may take from the budget now

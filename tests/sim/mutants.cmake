@@ -74,6 +74,13 @@ sim_mutant(
   TO ""
   FOUND "FAILED  . f9_a_peer_that_reads_slowly")
 sim_mutant(
+  a_turn_that_takes_leave_of_all
+  SUBJECT pressure_sim
+  FILE reactor.c
+  FROM "i < reactor->strangers_max && !tf_list_is_empty(&reactor->knocking)"
+  TO "!tf_list_is_empty(&reactor->knocking)"
+  FOUND "FAILED  . f6_a_crowd")
+sim_mutant(
   too_much_patience_with_drips
   SUBJECT pressure_sim
   FILE starvation.c

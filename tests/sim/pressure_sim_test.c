@@ -192,6 +192,40 @@ static uint64_t post_until_full(
     }
 }
 
+// All of a crowd have left before the honest message came; a turn takes leave of some, and then it is read. In a
+// few worlds the client has no turn for long.
+static void f6_a_crowd_that_leaves_at_once_does_not_stand_in_the_way(void **state)
+{
+    (void)state;
+    enum { CROWD = 250 };
+    static tf_socket crowd[CROWD];
+    uint64_t left = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        begin_quiet(seed);
+        use_wide_buffers();
+        pair_open(&pair, seed, NULL, NULL);
+        pair_listen(&pair, "tcp|127.0.0.1|0");
+        pair_connect(&pair);
+        for (int i = 0; i < CROWD; i++) {
+            crowd[i] = raw_connect(pair.address);
+        }
+        pair_pass(TF_SECOND);
+        assert_int_equal(pair_stats(pair.server_engine).half_open, CROWD);
+
+        close_all(crowd, CROWD);
+        pair_post(
+            pair.client, pair_message(pair.client_engine, TOFU_SIGNAL, pair.client_channel, 5, 10));
+
+        pair_expect(pair.server_engine, pair.server, TOFU_SIGNAL, TOFU_OK);
+        left += pair_stats(pair.server_engine).half_open;
+        pair_pass(TF_SECOND);
+        assert_int_equal(pair_stats(pair.server_engine).half_open, 0);
+        pair_close(&pair);
+    }
+    assert_true(left >= SEEDS * (CROWD * 3 / 4));
+}
+
 // Nothing moves for a minute: no memory, and no turns.
 static void expect_a_quiet_minute(const struct tofu_engine *engine)
 {
@@ -662,6 +696,7 @@ static void f12_a_full_table_turns_callers_away_until_there_is_room(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f6_a_crowd_that_leaves_at_once_does_not_stand_in_the_way),
         cmocka_unit_test(f7_a_dripping_message_ends_at_its_deadline_whatever_the_drip),
         cmocka_unit_test(f7_a_line_of_drips_is_looked_at_ever_more_seldom),
         cmocka_unit_test(f7_drips_hold_half_of_the_budget_and_give_way_after_a_second),

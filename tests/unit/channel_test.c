@@ -40,6 +40,7 @@ static void make(struct state_of_channel *made, enum tf_phase phase, unsigned fl
 {
     *made = (struct state_of_channel){0};
     struct tf_channel *channel = &made->channel;
+    tf_list_init(&channel->ready_link);
     channel->phase = (uint8_t)phase;
     channel->session = TF_SESSION_ANSWERED;
     channel->side = TF_CONNECTING;
@@ -145,6 +146,23 @@ static void a_connection_is_watched_for_what_it_can_use(void **state)
             assert_interest(phases[i], flags | HAS_SOCKET, wanted);
         }
     }
+}
+
+static void a_half_open_connection_that_waits_for_its_turn_is_not_watched(void **state)
+{
+    (void)state;
+    struct tf_list waiting;
+    struct state_of_channel made;
+    make(&made, TF_PHASE_HALF_OPEN, HAS_SOCKET | CAN_READ);
+    tf_list_init(&waiting);
+
+    tf_list_append(&waiting, &made.channel.ready_link);
+    assert_int_equal(tf_channel_interest(&made.channel), 0);
+    made.channel.phase = TF_PHASE_OPEN;
+    assert_int_equal(tf_channel_interest(&made.channel), TF_POLL_READ);
+    made.channel.phase = TF_PHASE_HALF_OPEN;
+    tf_list_remove(&made.channel.ready_link);
+    assert_int_equal(tf_channel_interest(&made.channel), TF_POLL_READ);
 }
 
 // Times of a channel, all different, so that a deadline tells from which it was made.
@@ -512,6 +530,7 @@ int main(void)
         cmocka_unit_test(a_listener_is_watched_for_reading),
         cmocka_unit_test(a_resting_listener_is_not_watched),
         cmocka_unit_test(a_connection_is_watched_for_what_it_can_use),
+        cmocka_unit_test(a_half_open_connection_that_waits_for_its_turn_is_not_watched),
         cmocka_unit_test(a_channel_without_work_of_its_own_has_no_deadline),
         cmocka_unit_test(resolving_and_connecting_share_one_deadline),
         cmocka_unit_test(a_connect_that_is_to_be_tried_again_is_looked_at_then),
