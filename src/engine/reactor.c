@@ -19,9 +19,10 @@
 #include "os/error.h"
 #include "os/park.h"
 
-/// Waiting connections per listener, and deadlines, that one turn acts on. Few: taking a connection and
-/// turning out an older one costs as much as ten messages, and honest clients wait for a turn to end.
-#define STRANGERS_MIN 4
+/// Waiting connections per listener, half-open ones, and deadlines, that one turn acts on, each. One: taking a
+/// connection and turning out an older one costs as much as ten messages, honest clients wait for a turn to end,
+/// and a thread that is busy with strangers has to share its processor with them.
+#define STRANGERS_MIN 1
 #define STRANGERS_MAX 64
 
 /// What one of them costs, about.

@@ -71,7 +71,7 @@ struct tf_reactor {
     uint32_t event_count;
     uint64_t now_ns;        ///< when this turn began
     uint64_t looked_at_ns;  ///< before a look at the poller that did not wait; 0: the last one did
-    uint32_t strangers_max; ///< waiting connections, and deadlines, that this turn acts on
+    uint32_t strangers_max; ///< waiting connections, half-open ones, deadlines: so many of each
 
     struct tf_list groups;        ///< that have or had channels
     struct tf_list outboxes;      ///< groups with something to deliver

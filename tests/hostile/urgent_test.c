@@ -119,6 +119,18 @@ static int open_resting(struct link_fixture *link)
     return raw;
 }
 
+// Whoever puts messages back one by one may end a shortage and begin the next, which is told behind all else.
+static void expect_nothing_but_shortages(const struct side *side)
+{
+    struct tofu_message *message = NULL;
+    assert_status(TOFU_OK, tofu_group_wait(side->group, TEST_SILENCE_NS, &message));
+    while (message != NULL) {
+        assert_int_equal(tofu_message_header(message)->status, TOFU_POOL_EMPTY);
+        side_put(side, message);
+        assert_status(TOFU_OK, tofu_group_wait(side->group, TEST_SILENCE_NS, &message));
+    }
+}
+
 static void urgent_bytes_to_a_resting_socket_cost_nothing(void **state)
 {
     struct link_fixture *link = *state;
@@ -143,7 +155,7 @@ static void the_end_of_a_resting_socket_costs_nothing_and_loses_nothing(void **s
 
     take_signals(&link->server, 1, SENT_COUNT);
     side_expect_closed(&link->server, link->server.channel, link->hello_id, "peer_disconnected");
-    side_expect_silence(&link->server);
+    expect_nothing_but_shortages(&link->server);
 }
 
 // What the engine had read before is delivered; the rest the reset took away in the kernel.
@@ -167,7 +179,7 @@ static void the_reset_of_a_resting_socket_is_reported_once(void **state)
     }
     side_put(&link->server, message);
     assert_in_range(id, POOL_MAX + 1, SENT_COUNT + 1);
-    side_expect_silence(&link->server);
+    expect_nothing_but_shortages(&link->server);
 }
 
 static void all_at_once_on_many_resting_sockets_costs_nothing(void **state)
@@ -210,7 +222,7 @@ static void all_at_once_on_many_resting_sockets_costs_nothing(void **state)
         side_put(&link->server, message);
     }
     assert_int_equal(received, COUNT + 2 + COUNT);
-    side_expect_silence(&link->server);
+    expect_nothing_but_shortages(&link->server);
 }
 
 // We still have to write, and the peer, which has nothing more to say, does not read.
