@@ -67,12 +67,12 @@ sim_mutant(
   FOUND "FAILED  . f7_a_dripping")
 sim_mutant(
   a_farewell_to_a_full_socket_that_nobody_looks_at
-  SUBJECT pressure_sim
+  SUBJECT stall_sim
   FILE admit.c
   FROM "        tf_transfer_look_at_unsent(reactor, channel);
 "
   TO ""
-  FOUND "FAILED  . f9_a_peer_that_reads_slowly")
+  FOUND "FAILED  . a_peer_that_reads_slowly")
 sim_mutant(
   a_turn_that_takes_leave_of_all
   SUBJECT pressure_sim

@@ -303,48 +303,6 @@ static void f9_a_peer_that_never_reads_fills_one_queue_and_all_comes_back(void *
     }
 }
 
-// What the peer takes is progress, though the poller tells of room only once most of the buffer is free: the
-// time of that is longer than the bound. The ByeRequest comes when the buffer is full.
-static void f9_a_peer_that_reads_slowly_is_waited_for_while_a_channel_ends(void **state)
-{
-    (void)state;
-    enum { MESSAGES = 40, BODY_BYTES = 3000, SIP_BYTES = 2000, SIPS = 30 };
-    enum { ALL_BYTES = MESSAGES * (16 + BODY_BYTES) + 16 };
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct pair pair;
-        enum tf_io end = TF_IO_WOULD_BLOCK;
-        begin_quiet(seed);
-        use_wide_buffers();
-        sim_config()->writable_rate = 750;
-        const struct tofu_options options = {.close_timeout_ns = TF_SECOND};
-        pair_open(&pair, seed, &options, NULL);
-        pair_listen(&pair, "uds|@slow");
-        tf_socket raw;
-        uint16_t channel = raw_join(&pair, &raw);
-        for (uint64_t id = 1; id <= MESSAGES; id++) {
-            struct tofu_message *message =
-                pair_message(pair.server_engine, TOFU_RESPONSE, channel, id, BODY_BYTES);
-            pair_post(pair.server, message);
-        }
-        pair_pass(10 * TF_SECOND);
-        pair_post(pair.server, pair_message(pair.server_engine, TOFU_BYE_REQUEST, channel, 900, 0));
-
-        for (int i = 0; i < SIPS; i++) {
-            pair_pass(100 * TF_MILLISECOND);
-            assert_int_equal(raw_receive(raw, SIP_BYTES, &end), SIP_BYTES);
-        }
-        size_t rest = ALL_BYTES - SIPS * SIP_BYTES;
-        assert_int_equal(raw_receive(raw, rest, &end), rest);
-        size_t size = raw_frame(frame, TOFU_BYE_RESPONSE, 900, false, NULL, 0);
-        assert_true(raw_send(raw, frame, size));
-        tf_socket_close(raw);
-
-        pair_expect(pair.server_engine, pair.server, TOFU_BYE_RESPONSE, TOFU_OK);
-        pair_expect_closed(pair.server_engine, pair.server, channel, TOFU_OK);
-        pair_close(&pair);
-    }
-}
-
 /// One of two applications that ask all the time and answer everything.
 struct talker {
     struct tofu_engine *engine;
@@ -703,7 +661,6 @@ int main(void)
         cmocka_unit_test(
             f8_an_application_that_never_receives_stops_the_sender_and_nothing_is_lost),
         cmocka_unit_test(f9_a_peer_that_never_reads_fills_one_queue_and_all_comes_back),
-        cmocka_unit_test(f9_a_peer_that_reads_slowly_is_waited_for_while_a_channel_ends),
         cmocka_unit_test(f10_two_sides_that_answer_each_other_with_tiny_budgets_never_stop),
         cmocka_unit_test(f11_who_floods_waits_in_line_like_everybody),
         cmocka_unit_test(f11_a_full_queue_of_a_flood_is_no_head_start),

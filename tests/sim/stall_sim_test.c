@@ -310,6 +310,49 @@ static void a_peer_that_reads_while_more_is_written_is_waited_for(void **state)
     }
 }
 
+// What the peer takes is progress, though the poller tells of room only once most of the buffer is free: the
+// time of that is longer than the bound. The ByeRequest comes when the buffer is full.
+static void a_peer_that_reads_slowly_is_waited_for_while_a_channel_ends(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 40, BODY_BYTES = 3000, SIP_BYTES = 2000, SIPS = 30 };
+    enum { ALL_BYTES = MESSAGES * (16 + BODY_BYTES) + 16 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct pair pair;
+        enum tf_io end = TF_IO_WOULD_BLOCK;
+        begin_narrow(seed);
+        sim_config()->buffer_bytes_min = 65536;
+        sim_config()->buffer_bytes_max = 65536;
+        sim_config()->writable_rate = 750;
+        const struct tofu_options options = {.close_timeout_ns = TF_SECOND};
+        pair_open(&pair, seed, &options, NULL);
+        pair_listen(&pair, "uds|@slow");
+        tf_socket raw;
+        uint16_t channel = raw_join(&pair, &raw);
+        for (uint64_t id = 1; id <= MESSAGES; id++) {
+            struct tofu_message *message =
+                pair_message(pair.server_engine, TOFU_RESPONSE, channel, id, BODY_BYTES);
+            pair_post(pair.server, message);
+        }
+        pair_pass(10 * TF_SECOND);
+        pair_post(pair.server, pair_message(pair.server_engine, TOFU_BYE_REQUEST, channel, 900, 0));
+
+        for (int i = 0; i < SIPS; i++) {
+            pair_pass(100 * TF_MILLISECOND);
+            assert_int_equal(raw_receive(raw, SIP_BYTES, &end), SIP_BYTES);
+        }
+        size_t rest = ALL_BYTES - SIPS * SIP_BYTES;
+        assert_int_equal(raw_receive(raw, rest, &end), rest);
+        size_t size = raw_frame(frame, TOFU_BYE_RESPONSE, 900, false, NULL, 0);
+        assert_true(raw_send(raw, frame, size));
+        tf_socket_close(raw);
+
+        pair_expect(pair.server_engine, pair.server, TOFU_BYE_RESPONSE, TOFU_OK);
+        pair_expect_closed(pair.server_engine, pair.server, channel, TOFU_OK);
+        pair_close(&pair);
+    }
+}
+
 // While it starved nobody could turn it out; once it is read again, it is the oldest that makes room.
 static void a_hello_that_was_fed_and_stops_makes_room(void **state)
 {
@@ -356,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_hello_that_was_fed_has_a_deadline_again),
         cmocka_unit_test(a_farewell_to_a_full_socket_has_its_time_from_when_it_was_posted),
         cmocka_unit_test(a_peer_that_reads_while_more_is_written_is_waited_for),
+        cmocka_unit_test(a_peer_that_reads_slowly_is_waited_for_while_a_channel_ends),
         cmocka_unit_test(a_hello_that_was_fed_and_stops_makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
