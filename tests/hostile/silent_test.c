@@ -167,11 +167,11 @@ static void thousands_of_silent_connections_end_at_the_hello_deadline(void **sta
     round_trips_until_report(link, &crowd);
 
     struct crowd_report report = crowd_take_report(&crowd);
-    struct tofu_stats stats = side_stats(&link->server);
     assert_int_equal(report.ended, count);
-    assert_int_equal(stats.deadlines_missed, count);
-    assert_int_equal(stats.connections_refused, count);
-    assert_int_equal(stats.half_open, 0);
+    // A peer may see its end before that is counted.
+    side_expect_stat(&link->server, deadlines_missed, count);
+    side_expect_stat(&link->server, connections_refused, count);
+    side_expect_stat(&link->server, half_open, 0);
     print_message(
         "%llu silent connections, %.0f ms allowed: ended after %.0f to %.0f ms as they saw it\n",
         (unsigned long long)count,
