@@ -272,33 +272,42 @@ static void a_farewell_to_a_full_socket_has_its_time_from_when_it_was_posted(voi
     }
 }
 
-// What the peer takes is replaced at once, so that the kernel has as much to send at each look: what was written
-// is progress of its own.
-static void a_peer_that_reads_while_more_is_written_is_waited_for(void **state)
+/// A farewell to a peer that takes it sip by sip, for longer than the bound.
+struct sips {
+    uint32_t buffer_bytes;
+    uint32_t writable_rate;
+    uint64_t messages;
+    size_t sip_bytes;
+};
+
+static void take_farewell_in_sips(const struct sips *sips)
 {
-    (void)state;
-    enum { MESSAGES = 20, SIPS = 30, SIP_BYTES = 1000, ALL_BYTES = MESSAGES * (16 + 3000) + 16 };
+    enum { SIPS = 30, BODY_BYTES = 3000 };
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct pair pair;
         tf_socket raw;
         enum tf_io end = TF_IO_WOULD_BLOCK;
         begin_narrow(seed);
+        sim_config()->buffer_bytes_min = sips->buffer_bytes;
+        sim_config()->buffer_bytes_max = sips->buffer_bytes;
+        sim_config()->writable_rate = sips->writable_rate;
         const struct tofu_options options = {.close_timeout_ns = TF_SECOND};
         pair_open(&pair, seed, &options, NULL);
         pair_listen(&pair, "uds|@sips");
         uint16_t channel = raw_join(&pair, &raw);
-        for (uint64_t id = 1; id <= MESSAGES; id++) {
+        for (uint64_t id = 1; id <= sips->messages; id++) {
             pair_post(
-                pair.server, pair_message(pair.server_engine, TOFU_SIGNAL, channel, id, 3000));
+                pair.server,
+                pair_message(pair.server_engine, TOFU_SIGNAL, channel, id, BODY_BYTES));
         }
         pair_pass(TF_SECOND);
         pair_post(pair.server, pair_message(pair.server_engine, TOFU_BYE_REQUEST, channel, 9, 0));
 
         for (int i = 0; i < SIPS; i++) {
             pair_pass(100 * TF_MILLISECOND);
-            assert_int_equal(raw_receive(raw, SIP_BYTES, &end), SIP_BYTES);
+            assert_int_equal(raw_receive(raw, sips->sip_bytes, &end), sips->sip_bytes);
         }
-        size_t rest = ALL_BYTES - SIPS * SIP_BYTES;
+        size_t rest = sips->messages * (16 + BODY_BYTES) + 16 - SIPS * sips->sip_bytes;
         assert_int_equal(raw_receive(raw, rest, &end), rest);
         size_t size = raw_frame(frame, TOFU_BYE_RESPONSE, 9, false, NULL, 0);
         assert_true(raw_send(raw, frame, size));
@@ -310,47 +319,21 @@ static void a_peer_that_reads_while_more_is_written_is_waited_for(void **state)
     }
 }
 
+// What the peer takes is replaced at once, so that the kernel has as much to send at each look: what was written
+// is progress of its own.
+static void a_peer_that_reads_while_more_is_written_is_waited_for(void **state)
+{
+    (void)state;
+    take_farewell_in_sips(&(struct sips){.buffer_bytes = 4096, .messages = 20, .sip_bytes = 1000});
+}
+
 // What the peer takes is progress, though the poller tells of room only once most of the buffer is free: the
 // time of that is longer than the bound. The ByeRequest comes when the buffer is full.
 static void a_peer_that_reads_slowly_is_waited_for_while_a_channel_ends(void **state)
 {
     (void)state;
-    enum { MESSAGES = 40, BODY_BYTES = 3000, SIP_BYTES = 2000, SIPS = 30 };
-    enum { ALL_BYTES = MESSAGES * (16 + BODY_BYTES) + 16 };
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct pair pair;
-        enum tf_io end = TF_IO_WOULD_BLOCK;
-        begin_narrow(seed);
-        sim_config()->buffer_bytes_min = 65536;
-        sim_config()->buffer_bytes_max = 65536;
-        sim_config()->writable_rate = 750;
-        const struct tofu_options options = {.close_timeout_ns = TF_SECOND};
-        pair_open(&pair, seed, &options, NULL);
-        pair_listen(&pair, "uds|@slow");
-        tf_socket raw;
-        uint16_t channel = raw_join(&pair, &raw);
-        for (uint64_t id = 1; id <= MESSAGES; id++) {
-            struct tofu_message *message =
-                pair_message(pair.server_engine, TOFU_RESPONSE, channel, id, BODY_BYTES);
-            pair_post(pair.server, message);
-        }
-        pair_pass(10 * TF_SECOND);
-        pair_post(pair.server, pair_message(pair.server_engine, TOFU_BYE_REQUEST, channel, 900, 0));
-
-        for (int i = 0; i < SIPS; i++) {
-            pair_pass(100 * TF_MILLISECOND);
-            assert_int_equal(raw_receive(raw, SIP_BYTES, &end), SIP_BYTES);
-        }
-        size_t rest = ALL_BYTES - SIPS * SIP_BYTES;
-        assert_int_equal(raw_receive(raw, rest, &end), rest);
-        size_t size = raw_frame(frame, TOFU_BYE_RESPONSE, 900, false, NULL, 0);
-        assert_true(raw_send(raw, frame, size));
-        tf_socket_close(raw);
-
-        pair_expect(pair.server_engine, pair.server, TOFU_BYE_RESPONSE, TOFU_OK);
-        pair_expect_closed(pair.server_engine, pair.server, channel, TOFU_OK);
-        pair_close(&pair);
-    }
+    take_farewell_in_sips(&(struct sips){
+        .buffer_bytes = 65536, .writable_rate = 750, .messages = 40, .sip_bytes = 2000});
 }
 
 // While it starved nobody could turn it out; once it is read again, it is the oldest that makes room.
