@@ -115,26 +115,26 @@ static bool is_half_open_full(const struct tf_reactor *reactor)
     return atomic_load(&reactor->counters.half_open) >= reactor->settings->half_open_max;
 }
 
+// NULL: none, or all of them are in line for the budget.
+static struct tf_channel *oldest_half_open(const struct tf_reactor *reactor)
+{
+    struct tf_list *link = reactor->half_open.next;
+    return link == &reactor->half_open ? NULL
+                                       : TF_CONTAINER_OF(link, struct tf_channel, phase_link);
+}
+
 // Its HelloRequest may be in the kernel: accepting many at once must not cost one that was not looked at.
 static bool oldest_is_unread(const struct tf_reactor *reactor)
 {
-    if (tf_list_is_empty(&reactor->half_open)) {
-        return false;
-    }
-    const struct tf_channel *oldest =
-        TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
-    return oldest->can_read && !oldest->is_starved;
+    const struct tf_channel *oldest = oldest_half_open(reactor);
+    return oldest != NULL && oldest->can_read && !oldest->is_starved;
 }
 
 // Nobody may have told us yet that its HelloRequest is there.
 static void look_at_oldest(struct tf_reactor *reactor)
 {
-    if (!is_half_open_full(reactor) || tf_list_is_empty(&reactor->half_open)) {
-        return;
-    }
-    struct tf_channel *oldest =
-        TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
-    if (!oldest->can_read && !oldest->is_starved) {
+    struct tf_channel *oldest = oldest_half_open(reactor);
+    if (is_half_open_full(reactor) && oldest != NULL && !oldest->can_read && !oldest->is_starved) {
         (void)tf_transfer_look_again(reactor, oldest);
     }
 }
@@ -146,10 +146,9 @@ static void make_room_half_open(struct tf_reactor *reactor)
     if (!is_half_open_full(reactor)) {
         return;
     }
-    TF_ASSERT(!tf_list_is_empty(&reactor->half_open));
+    struct tf_channel *oldest = oldest_half_open(reactor);
+    TF_ASSERT(oldest != NULL);
 
-    struct tf_channel *oldest =
-        TF_CONTAINER_OF(reactor->half_open.next, struct tf_channel, phase_link);
     tf_ending_begin(reactor, oldest, TOFU_NOT_ALLOWED, NULL, TF_ENDING_RESET);
 }
 
@@ -220,7 +219,7 @@ void tf_listen_step(struct tf_reactor *reactor, struct tf_channel *channel)
         if (is_half_open_full(reactor) && oldest_is_unread(reactor)) {
             break; // It has its turn first.
         }
-        if (is_half_open_full(reactor) && tf_list_is_empty(&reactor->half_open)) {
+        if (is_half_open_full(reactor) && oldest_half_open(reactor) == NULL) {
             rest(reactor, channel); // Who comes now waits in the kernel: nobody here is to blame.
             break;
         }
